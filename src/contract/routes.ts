@@ -1,0 +1,168 @@
+import { z } from "zod";
+import { Problem } from "./problem.ts";
+import { EventList, ResultList, RunList, RunStateName, RunView } from "./run.ts";
+
+/** How a body travels. `none` and `json` are validated by schema; the others are streamed and bounded by configuration. */
+export type BodyKind = "none" | "json" | "submission";
+
+export interface RouteContract {
+  readonly operationId: string;
+  readonly method: "GET" | "POST" | "DELETE";
+  /** With `{name}` parameters, as in OpenAPI. */
+  readonly path: string;
+  readonly summary: string;
+  readonly description?: string;
+  /** `open` needs no token. Everything under /api/v1 needs one. */
+  readonly access: "open" | "token";
+  readonly body: BodyKind;
+  readonly params?: z.ZodObject;
+  readonly query?: z.ZodObject;
+  readonly headers?: z.ZodObject;
+  readonly json?: z.ZodType;
+  /** Answers by status; null is a body that is not JSON (log bytes) or none. */
+  readonly answers: Readonly<Record<number, z.ZodType | null>>;
+}
+
+/** What a caller may write for a run: an id. Prefixes are resolved by `listRuns` with `idPrefix`. */
+const RunParams = z.object({ id: z.string().min(1).max(64) });
+
+/** Accepts `state=running&state=pending` and `state=running,pending`. */
+const States = z
+  .union([z.string(), z.array(z.string())])
+  .transform((value) => (Array.isArray(value) ? value : [value]).flatMap((part) => part.split(",")))
+  .pipe(z.array(RunStateName));
+
+const WAIT_LIMIT_S = 60;
+
+export const routes = {
+  health: {
+    operationId: "health",
+    method: "GET",
+    path: "/health",
+    summary: "Say that the server answers",
+    access: "open",
+    body: "none",
+    answers: { 200: z.object({ status: z.literal("ok"), version: z.string() }) },
+  },
+  submitRun: {
+    operationId: "submitRun",
+    method: "POST",
+    path: "/api/v1/runs",
+    summary: "Submit a model definition and a manifest",
+    description:
+      "Either multipart/form-data with the parts `manifest` (YAML or JSON text) and `model_definition` (ZIP), in any order; or " +
+      "application/zip with the ZIP as the body and the manifest as base64 in the header `Trainyard-Manifest`. 201 is sent only " +
+      "after both are on disk. A repeated `Idempotency-Key` gives the run of the first time with 200.",
+    access: "token",
+    body: "submission",
+    headers: z.object({
+      "idempotency-key": z.string().min(1).max(200).optional(),
+      "trainyard-manifest": z.string().optional(),
+    }),
+    answers: { 200: RunView, 201: RunView, 400: Problem, 403: Problem, 409: Problem, 413: Problem, 503: Problem },
+  },
+  listRuns: {
+    operationId: "listRuns",
+    method: "GET",
+    path: "/api/v1/runs",
+    summary: "List runs, newest first, page by page",
+    access: "token",
+    body: "none",
+    query: z.object({
+      state: States.optional(),
+      name: z.string().max(500).optional(),
+      idPrefix: z.string().max(64).optional(),
+      limit: z.coerce.number().int().min(1).max(1000).default(100),
+      cursor: z.string().max(200).optional(),
+    }),
+    answers: { 200: RunList, 400: Problem },
+  },
+  getRun: {
+    operationId: "getRun",
+    method: "GET",
+    path: "/api/v1/runs/{id}",
+    summary: "Show one run",
+    description:
+      "With `afterVersion` and `waitSeconds` the answer waits until the run's version is greater, at most that long, and is the run as it is then.",
+    access: "token",
+    body: "none",
+    params: RunParams,
+    query: z.object({
+      afterVersion: z.coerce.number().int().min(0).optional(),
+      waitSeconds: z.coerce.number().min(0).max(WAIT_LIMIT_S).default(0),
+    }),
+    answers: { 200: RunView, 400: Problem, 404: Problem },
+  },
+  stopRun: {
+    operationId: "stopRun",
+    method: "POST",
+    path: "/api/v1/runs/{id}/stop",
+    summary: "Stop a run and keep what it has produced so far",
+    access: "token",
+    body: "json",
+    params: RunParams,
+    json: z.object({ graceSeconds: z.number().min(0).max(3600).default(30) }).default({ graceSeconds: 30 }),
+    answers: { 202: RunView, 400: Problem, 404: Problem, 409: Problem },
+  },
+  deleteRun: {
+    operationId: "deleteRun",
+    method: "DELETE",
+    path: "/api/v1/runs/{id}",
+    summary: "Delete the service's history of a run that has ended; the results bucket is left alone",
+    access: "token",
+    body: "none",
+    params: RunParams,
+    answers: { 204: null, 404: Problem, 409: Problem },
+  },
+  readLog: {
+    operationId: "readLog",
+    method: "GET",
+    path: "/api/v1/runs/{id}/log",
+    summary: "Read the training log by bytes",
+    description:
+      "The raw bytes from `offset` (or a `Range: bytes=A-B` header, answered with 206). With `waitSeconds` and nothing to send yet, the answer " +
+      "waits for bytes or for the end of the log. `Trainyard-Log-Size` is the size now; `Trainyard-Log-Complete: true` says that no byte will follow.",
+    access: "token",
+    body: "none",
+    params: RunParams,
+    query: z.object({
+      offset: z.coerce.number().int().min(0).default(0),
+      limit: z.coerce.number().int().min(1).max(16_777_216).default(4_194_304),
+      waitSeconds: z.coerce.number().min(0).max(WAIT_LIMIT_S).default(0),
+      learner: z.coerce.number().int().min(1).max(10_000).default(1),
+    }),
+    headers: z.object({ range: z.string().max(200).optional() }),
+    answers: { 200: null, 206: null, 404: Problem, 416: Problem },
+  },
+  listEvents: {
+    operationId: "listEvents",
+    method: "GET",
+    path: "/api/v1/runs/{id}/events",
+    summary: "Tell a run's story",
+    access: "token",
+    body: "none",
+    params: RunParams,
+    query: z.object({
+      afterSequence: z.coerce.number().int().min(0).default(0),
+      limit: z.coerce.number().int().min(1).max(1000).default(1000),
+    }),
+    answers: { 200: EventList, 404: Problem },
+  },
+  listResults: {
+    operationId: "listResults",
+    method: "GET",
+    path: "/api/v1/runs/{id}/results",
+    summary: "List the objects in the run's folder of the results bucket",
+    access: "token",
+    body: "none",
+    params: RunParams,
+    answers: { 200: ResultList, 404: Problem, 503: Problem },
+  },
+} as const satisfies Record<string, RouteContract>;
+
+export type RouteName = keyof typeof routes;
+
+/** Headers of the log route, in one spelling for both ends. */
+export const LOG_SIZE_HEADER = "trainyard-log-size";
+export const LOG_COMPLETE_HEADER = "trainyard-log-complete";
+export const MANIFEST_HEADER = "trainyard-manifest";

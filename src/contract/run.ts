@@ -1,0 +1,108 @@
+import { z } from "zod";
+
+export const RunStateName = z.enum(["pending", "downloading", "running", "storing", "completed", "failed", "canceled"]);
+export type RunStateName = z.infer<typeof RunStateName>;
+
+export const ENDED_STATES: readonly RunStateName[] = ["completed", "failed", "canceled"];
+
+/** True once nothing about the run's outcome will change. */
+export function hasEnded(run: { readonly state: RunStateName }): boolean {
+  return ENDED_STATES.includes(run.state);
+}
+
+/** A point in time, ISO 8601 in UTC with milliseconds. */
+const Time = z.iso.datetime();
+
+export const BucketView = z.object({
+  type: z.enum(["directory", "s3", "swift"]),
+  bucket: z.string(),
+  /** Where the bucket is: endpoint or folder, never a credential; null for the embedded store. */
+  location: z.string().nullable(),
+});
+export type BucketView = z.infer<typeof BucketView>;
+
+export const FailureView = z.object({
+  cause: z.string(),
+  /** Whose turn it is: program, data, place, rules or service. */
+  turn: z.string(),
+  phase: RunStateName,
+  attempt: z.int(),
+  exitCode: z.int().nullable(),
+  signal: z.string().nullable(),
+  message: z.string(),
+  hint: z.string(),
+  logTail: z.array(z.string()),
+});
+export type FailureView = z.infer<typeof FailureView>;
+
+export const RunView = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    description: z.string().nullable(),
+    author: z.object({ name: z.string().nullable(), email: z.string().nullable() }).nullable(),
+    owner: z.string(),
+    state: RunStateName,
+    /** Grows by one with every change; pass it to wait for the next one. */
+    version: z.int(),
+    attempt: z.int(),
+    submittedAt: Time,
+    startedAt: Time.nullable(),
+    endedAt: Time.nullable(),
+    changedAt: Time,
+    stopRequestedAt: Time.nullable(),
+    framework: z.object({
+      name: z.string(),
+      version: z.string(),
+      /** What it runs in, once chosen: `PyTorch 1.13.1 on Python 3.11.2 (/usr/bin/python3)`. */
+      environment: z.string().nullable(),
+    }),
+    command: z.string(),
+    /** Ids of the devices the run holds now. */
+    devices: z.array(z.string()),
+    devicesRequested: z.int(),
+    /** What a device is on this machine: `nvidia` or `cpu_slot`. */
+    deviceKind: z.string(),
+    learners: z.int(),
+    data: BucketView,
+    /** `folder` is the run's folder in the results bucket; counts are null until everything is stored and verified. */
+    results: BucketView.extend({
+      folder: z.string(),
+      objects: z.int().nullable(),
+      sizeBytes: z.int().nullable(),
+      storedAt: Time.nullable(),
+      /** The run directory's own copy, on the server's machine, where one is kept. */
+      localCopy: z.string().nullable(),
+    }),
+    definition: z.object({ sha256: z.string(), sizeBytes: z.int() }),
+    /** Only while the run waits. */
+    waiting: z.object({ reason: z.string(), position: z.int() }).nullable(),
+    /** Only when the run failed. */
+    failure: FailureView.nullable(),
+    warnings: z.array(z.string()),
+  })
+  .meta({ id: "Run" });
+export type RunView = z.infer<typeof RunView>;
+
+export const RunList = z.object({ runs: z.array(RunView), nextCursor: z.string().nullable() }).meta({ id: "RunList" });
+export type RunList = z.infer<typeof RunList>;
+
+export const EventList = z
+  .object({
+    events: z.array(z.object({ sequence: z.int(), at: Time, type: z.string(), message: z.string() })),
+  })
+  .meta({ id: "EventList" });
+export type EventList = z.infer<typeof EventList>;
+
+export const ResultList = z
+  .object({
+    bucket: BucketView,
+    folder: z.string(),
+    /** `bucket` when the list was read from the results bucket, `local` while the run directory is all there is. */
+    source: z.enum(["bucket", "local"]),
+    objects: z.array(z.object({ key: z.string(), sizeBytes: z.int() })),
+    /** True when the bucket holds more objects than are listed here. */
+    truncated: z.boolean(),
+  })
+  .meta({ id: "ResultList" });
+export type ResultList = z.infer<typeof ResultList>;

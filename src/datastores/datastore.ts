@@ -1,0 +1,40 @@
+import type { Readable } from "node:stream";
+
+/** One object of a listing. */
+export interface StoredObject {
+  /** The key, byte for byte as the store names it. */
+  readonly key: string;
+  readonly sizeBytes: number;
+  /** What the store says identifies the content; null where it says nothing. Compare for equality only. */
+  readonly etag: string | null;
+}
+
+/** What to put: a file (streamed, never held whole) or a few bytes. */
+export type Content =
+  | { readonly kind: "file"; readonly path: string; readonly sizeBytes: number }
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array };
+
+/**
+ * One bucket of one object store. Failures are `RemoteError` (remote-error.ts), translated at each adapter's
+ * edge; nothing outside ever sees an SDK's class. All methods may be called at once from several places.
+ */
+export interface DataStore {
+  /** For people, without credentials: `bucket 'mnist' at https://s3.example.org`. */
+  readonly label: string;
+  /**
+   * Every object whose key begins with `prefix`, in the store's order, page by page as it is consumed.
+   * Zero-byte "folder" keys that end in `/` are included; what they mean is the caller's business.
+   * Rejects with reason `bucket_missing` when the bucket is not there, also when nothing is consumed.
+   */
+  list(prefix: string, signal: AbortSignal): AsyncIterable<StoredObject>;
+  /** The object's bytes from `offset` on. The caller counts them; the stream may end early without an error. */
+  read(key: string, offset: number, signal: AbortSignal): Promise<Readable>;
+  /** What the store says of one object now; undefined when there is none. */
+  head(key: string, signal: AbortSignal): Promise<StoredObject | undefined>;
+  /**
+   * Resolves only when the store holds exactly this content under the key: size and checksum were compared with
+   * what the store reports. No half object is ever visible. The same content again changes nothing; other content replaces it.
+   */
+  put(key: string, content: Content, signal: AbortSignal): Promise<StoredObject>;
+  close(): Promise<void>;
+}

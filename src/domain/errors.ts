@@ -1,0 +1,240 @@
+export type ErrorKind =
+  | "invalid"
+  | "unauthenticated"
+  | "forbidden"
+  | "not_found"
+  | "conflict"
+  | "too_large"
+  | "rate_limited"
+  | "unavailable"
+  | "internal";
+
+/**
+ * Something a caller can act on. Made only by the named functions below, one for each code, so that this file
+ * is the list of codes; `docs/reference/errors.md` explains each and a test compares the two. A code is never reused.
+ */
+export class ServiceError extends Error {
+  override readonly name = "ServiceError";
+  readonly kind: ErrorKind;
+  /** Stable, snake_case. */
+  readonly code: string;
+  /** What to do about it. */
+  readonly hint: string;
+  /** More facts for programs: positions of manifest problems, ids that matched. */
+  readonly details: readonly unknown[];
+
+  constructor(
+    kind: ErrorKind,
+    code: string,
+    message: string,
+    hint: string,
+    options: { cause?: unknown; details?: readonly unknown[] } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.kind = kind;
+    this.code = code;
+    this.hint = hint;
+    this.details = options.details ?? [];
+  }
+}
+
+export function illegalTransition(id: string, from: string, to: string): ServiceError {
+  return new ServiceError(
+    "internal",
+    "illegal_transition",
+    `Run '${id}' cannot go from ${from} to ${to}.`,
+    "This is a mistake in Trainyard; please report it with the server's log.",
+  );
+}
+
+export function versionConflict(id: string): ServiceError {
+  return new ServiceError(
+    "conflict",
+    "version_conflict",
+    `Run '${id}' was changed by somebody else at the same moment.`,
+    "Read the run again and repeat the change.",
+  );
+}
+
+export function runNotFound(id: string): ServiceError {
+  return new ServiceError(
+    "not_found",
+    "run_not_found",
+    `No run has the id '${id}'.`,
+    "List the runs to see the ids there are; details are kept for a limited time after a run's end.",
+  );
+}
+
+export function runIdAmbiguous(prefix: string, ids: readonly string[]): ServiceError {
+  return new ServiceError(
+    "conflict",
+    "run_id_ambiguous",
+    `'${prefix}' is the beginning of ${ids.length} run ids: ${ids.slice(0, 5).join(", ")}${ids.length > 5 ? ", …" : ""}.`,
+    "Give more characters of the id.",
+    { details: ids },
+  );
+}
+
+export function runNotEnded(id: string, state: string): ServiceError {
+  return new ServiceError(
+    "conflict",
+    "run_not_ended",
+    `Run '${id}' is ${state} and cannot be deleted yet.`,
+    `Stop it first (trainyard stop ${id}), then delete it once it has ended.`,
+  );
+}
+
+export function runAlreadyEnded(id: string, state: string): ServiceError {
+  return new ServiceError(
+    "conflict",
+    "run_already_ended",
+    `Run '${id}' has already ended as ${state}.`,
+    "There is nothing to stop.",
+  );
+}
+
+export function idempotencyKeyReused(key: string, id: string): ServiceError {
+  return new ServiceError(
+    "conflict",
+    "idempotency_key_reused",
+    `The idempotency key '${key}' was used before for another submission (run '${id}').`,
+    "Use a new key for a new submission; repeat a key only with exactly the same ZIP and manifest.",
+  );
+}
+
+/** `problems` are the manifest reader's, each with file, line and column. */
+export function manifestInvalid(problems: readonly { readonly message: string }[]): ServiceError {
+  const first = problems[0]?.message ?? "it cannot be read";
+  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : "";
+  return new ServiceError(
+    "invalid",
+    "manifest_invalid",
+    `The manifest has ${problems.length === 1 ? "a problem" : `${problems.length} problems`}: ${first}${more}`,
+    "Mend each of the listed places; 'trainyard check MANIFEST' shows them without submitting.",
+    { details: problems },
+  );
+}
+
+export function archiveUnreadable(fact: string, hint = "Pack the files again with zip."): ServiceError {
+  return new ServiceError("invalid", "archive_unreadable", `The model definition cannot be read: ${fact}.`, hint);
+}
+
+export function archiveUnsafe(fact: string, hint: string): ServiceError {
+  return new ServiceError("invalid", "archive_unsafe", `The model definition is refused: ${fact}.`, hint);
+}
+
+export function archiveTooLarge(fact: string, hint: string): ServiceError {
+  return new ServiceError("too_large", "archive_too_large", `The model definition is too large: ${fact}.`, hint);
+}
+
+export function environmentUnavailable(framework: string, version: string, fact: string, hint: string): ServiceError {
+  return new ServiceError(
+    "invalid",
+    "environment_unavailable",
+    `Framework ${framework} ${version} cannot run here: ${fact}.`,
+    hint,
+  );
+}
+
+export function tooManyDevices(wanted: number, present: number, kind: string): ServiceError {
+  return new ServiceError(
+    "invalid",
+    "devices_exceed_machine",
+    `The run asks for ${wanted} devices, and this machine has ${present} (${kind}).`,
+    "Ask for a smaller size, or raise devices.cpu_slots in the configuration where slots are CPU slots.",
+  );
+}
+
+/** `what` cannot be done by this version or this installation. */
+export function notSupported(what: string, hint: string): ServiceError {
+  return new ServiceError("invalid", "not_supported", what, hint);
+}
+
+export function directoryRootNotAllowed(root: string): ServiceError {
+  return new ServiceError(
+    "forbidden",
+    "directory_root_not_allowed",
+    `The folder '${root}' is not among the roots that this server opens for the directory store.`,
+    "Ask the operator to add it to stores.directory.roots, or leave 'connection' out to use the embedded store.",
+  );
+}
+
+export function endpointNotAllowed(url: string, fact: string): ServiceError {
+  return new ServiceError(
+    "forbidden",
+    "endpoint_not_allowed",
+    `The endpoint '${url}' is refused: ${fact}.`,
+    "Use the store's public endpoint, or ask the operator to allow the address in stores.network.allow.",
+  );
+}
+
+export function requestInvalid(message: string, hint: string, details: readonly unknown[] = []): ServiceError {
+  return new ServiceError("invalid", "request_invalid", message, hint, { details });
+}
+
+export function requestTooLarge(what: string, limit: string): ServiceError {
+  return new ServiceError(
+    "too_large",
+    "request_too_large",
+    `${what} is larger than the limit of ${limit}.`,
+    "Send less, or ask the operator to raise the limit.",
+  );
+}
+
+export function rangeNotSatisfiable(offset: number, sizeBytes: number): ServiceError {
+  return new ServiceError(
+    "invalid",
+    "range_not_satisfiable",
+    `The range begins at byte ${offset}, and there are ${sizeBytes} bytes.`,
+    "Begin at or before the end.",
+  );
+}
+
+export function routeNotFound(method: string, path: string): ServiceError {
+  return new ServiceError(
+    "not_found",
+    "route_not_found",
+    `There is no ${method} ${path}.`,
+    "openapi.json lists every route.",
+  );
+}
+
+export function notAuthenticated(fact: string): ServiceError {
+  return new ServiceError(
+    "unauthenticated",
+    "not_authenticated",
+    fact,
+    "Send 'Authorization: Bearer TOKEN'; on the server's own machine the token is in the file admin-token of its home.",
+  );
+}
+
+export function storeBusy(fact: string, cause?: unknown): ServiceError {
+  return new ServiceError("unavailable", "store_busy", fact, "Try again in a moment.", { cause });
+}
+
+export function diskFull(what: string, cause?: unknown): ServiceError {
+  return new ServiceError(
+    "unavailable",
+    "disk_full",
+    `The disk is full: ${what} could not be written.`,
+    "Free space under the server's home, then repeat; nothing was created.",
+    { cause },
+  );
+}
+
+export function shuttingDown(): ServiceError {
+  return new ServiceError("unavailable", "shutting_down", "The server is ending.", "Try again once it is back.");
+}
+
+export function homeInUse(home: string, holder: string): ServiceError {
+  return new ServiceError(
+    "conflict",
+    "home_in_use",
+    `Another server uses the home '${home}' (${holder}).`,
+    "End that server first, or give this one a home of its own with --home.",
+  );
+}
+
+export function configurationInvalid(fact: string, hint: string): ServiceError {
+  return new ServiceError("invalid", "configuration_invalid", fact, hint);
+}

@@ -1,0 +1,129 @@
+import { illegalTransition } from "./errors.ts";
+import type { RunFailure } from "./failure.ts";
+import type { TrainingSpec } from "./training-spec.ts";
+
+/**
+ * Where a run is on its way from submission to an end. `failed` and `canceled`
+ * are ends like `completed`; a wish to stop is a field of the run, not a state.
+ *
+ *   pending → downloading → running → storing → completed | failed | canceled
+ *      ↑           |  └────────────────↑
+ *      └───────────┴────────┘          (preempted or retried: next attempt)
+ */
+export type RunState = "pending" | "downloading" | "running" | "storing" | "completed" | "failed" | "canceled";
+
+export const RUN_STATES: readonly RunState[] = [
+  "pending",
+  "downloading",
+  "running",
+  "storing",
+  "completed",
+  "failed",
+  "canceled",
+];
+
+const NEXT: Record<RunState, readonly RunState[]> = {
+  pending: ["downloading", "failed", "canceled"],
+  // A run whose data did not arrive has staging logs worth keeping, so it passes through `storing` too.
+  downloading: ["running", "storing", "pending", "failed", "canceled"],
+  // A canceled or failed program still has logs worth keeping, so `running`
+  // always passes through `storing`; only an attempt that is thrown away
+  // (preemption, lost engine) goes back to `pending`.
+  running: ["storing", "pending"],
+  storing: ["completed", "failed", "canceled"],
+  completed: [],
+  failed: [],
+  canceled: [],
+};
+
+/** How a run will end once its results are kept; decided when it leaves `downloading` or `running`. */
+export type RunOutcome =
+  | { readonly state: "completed" }
+  | { readonly state: "failed"; readonly failure: RunFailure }
+  | { readonly state: "canceled" };
+
+/** Where the results of a run are, or why they are not there. */
+export interface StoredResults {
+  /** Objects and bytes under the run's folder, the marker left out. */
+  readonly objects: number;
+  readonly sizeBytes: number;
+  readonly storedAt: Date;
+}
+
+export interface Run {
+  readonly id: string;
+  /** Account that submitted it. */
+  readonly owner: string;
+  readonly spec: TrainingSpec;
+  /** SHA-256 of the model definition ZIP, lower-case hex. */
+  readonly definitionSha256: string;
+  readonly definitionSizeBytes: number;
+  readonly state: RunState;
+  /** Starts at 1; grows each time the run goes back to `pending`. */
+  readonly attempt: number;
+  /** Grows by one with every write; the store refuses a write with a stale one. */
+  readonly version: number;
+  readonly submittedAt: Date;
+  /** When the program of this attempt started; null until then. */
+  readonly startedAt: Date | null;
+  /** Set once, with the terminal state. */
+  readonly endedAt: Date | null;
+  readonly changedAt: Date;
+  /** Set by the first wish to stop and never taken back. */
+  readonly stopRequestedAt: Date | null;
+  /** How long the program may go on after the polite request. */
+  readonly stopGraceMs: number | null;
+  /** Ids of the devices granted to this attempt; empty while it waits and after its end. */
+  readonly devices: readonly string[];
+  /** Which environment the program runs in, for people; null until it was chosen. */
+  readonly environment: string | null;
+  /** The engine's JSON handle of each learner of this attempt, in order; empty until started. */
+  readonly handles: readonly Readonly<Record<string, string | number>>[];
+  /** Set when the run enters `storing`. */
+  readonly outcome: RunOutcome | null;
+  /** Set when the run ended as failed. */
+  readonly failure: RunFailure | null;
+  readonly results: StoredResults | null;
+  /** Sentences about things that were odd but no reason to fail. */
+  readonly warnings: readonly string[];
+}
+
+/** What may change with a transition; everything else follows from the rules. */
+export type RunChange = Partial<
+  Pick<
+    Run,
+    | "startedAt"
+    | "stopRequestedAt"
+    | "stopGraceMs"
+    | "devices"
+    | "environment"
+    | "handles"
+    | "outcome"
+    | "failure"
+    | "results"
+    | "warnings"
+  >
+>;
+
+export function isTerminal(state: RunState): boolean {
+  return NEXT[state].length === 0;
+}
+
+export function canAdvance(from: RunState, to: RunState): boolean {
+  return NEXT[from].includes(to);
+}
+
+/** The run after the transition. Pure: saving it is the caller's business. */
+export function advance(run: Run, to: RunState, now: Date, change: RunChange = {}): Run {
+  if (!canAdvance(run.state, to)) throw illegalTransition(run.id, run.state, to);
+  const next = { ...run, ...change, state: to, version: run.version + 1, changedAt: now };
+  if (to === "pending") {
+    return { ...next, attempt: run.attempt + 1, startedAt: null, devices: [], handles: [], outcome: null };
+  }
+  return isTerminal(to) ? { ...next, endedAt: now, devices: [], handles: [] } : next;
+}
+
+/** The run with other fields, in the same state. Pure, like `advance`. */
+export function amend(run: Run, now: Date, change: RunChange): Run {
+  return { ...run, ...change, version: run.version + 1, changedAt: now };
+}

@@ -1,0 +1,3 @@
+export async function main(program: string, args: readonly string[]): Promise<void> {
+  process.stdout.write(`${program} ${args.join(" ")} ${process.version}\n`);
+}

@@ -1,0 +1,75 @@
+import type { Run, RunState } from "../domain/run.ts";
+
+/** One line of a run's story, as the system itself lived it. */
+export interface RunEvent {
+  readonly runId: string;
+  /** Grows; the order of the story. */
+  readonly sequence: number;
+  readonly at: Date;
+  /** `submitted`, `state`, `stop_requested`, `warning`, ... */
+  readonly type: string;
+  /** One sentence for people. */
+  readonly message: string;
+}
+
+export type NewRunEvent = Pick<RunEvent, "type" | "message">;
+
+/** A submission as it enters. `sealedCredentials` is an envelope made by `access`; the store never sees inside. */
+export interface NewRun {
+  readonly run: Run;
+  readonly sealedCredentials: string;
+  readonly idempotencyKey: string | null;
+}
+
+export interface RunQuery {
+  /** Empty: all. */
+  readonly states: readonly RunState[];
+  /** Part of the name, without regard to case; null: all. */
+  readonly name: string | null;
+  /** The beginning of the id; null: all. */
+  readonly idPrefix: string | null;
+  readonly limit: number;
+  /** From a page before; null: the newest. */
+  readonly cursor: string | null;
+}
+
+export interface RunPage {
+  /** Newest first. */
+  readonly runs: readonly Run[];
+  readonly nextCursor: string | null;
+}
+
+export interface TokenRecord {
+  readonly sha256: string;
+  readonly account: string;
+  readonly name: string;
+  readonly createdAt: Date;
+}
+
+/**
+ * Durable state. A promise that resolved means the fact is synced to disk. Methods may be called at once;
+ * each is atomic. Failures are `ServiceError` (`store_busy`, `disk_full`, `version_conflict`, `run_not_found`).
+ */
+export interface Store {
+  /** With an idempotency key that the same owner used before, gives that earlier run and creates nothing. */
+  insertRun(entry: NewRun): Promise<{ readonly run: Run; readonly created: boolean }>;
+  findRun(id: string): Promise<Run | undefined>;
+  /** Undefined also when the run never had any. */
+  findSealedCredentials(id: string): Promise<string | undefined>;
+  listRuns(query: RunQuery): Promise<RunPage>;
+  countRuns(): Promise<Readonly<Record<RunState, number>>>;
+  /** Every run that has not ended, oldest submission first. */
+  listUnendedRuns(): Promise<readonly Run[]>;
+  /** Writes `run` if the stored version is `run.version - 1`, with its events; else `version_conflict`, or `run_not_found`. */
+  saveRun(run: Run, events: readonly NewRunEvent[]): Promise<void>;
+  /** Ids of runs that ended before the time, oldest end first. */
+  listRunsEndedBefore(time: Date, limit: number): Promise<readonly string[]>;
+  /** Removes a run that has ended, its events and credentials. False when it was not there; `run_not_ended` when it lives. */
+  deleteRun(id: string): Promise<boolean>;
+  /** True while any run's model definition is this one. */
+  isDefinitionUsed(sha256: string): Promise<boolean>;
+  listEvents(id: string, afterSequence: number, limit: number): Promise<readonly RunEvent[]>;
+  saveToken(token: TokenRecord): Promise<void>;
+  findToken(sha256: string): Promise<TokenRecord | undefined>;
+  close(): Promise<void>;
+}
