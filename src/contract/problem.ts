@@ -39,18 +39,7 @@ const STATUS: Record<ErrorKind, number> = {
   internal: 500,
 };
 
-/** The exit codes of both command lines, by kind of error. */
-export const EXIT_CODES: Record<ErrorKind, number> = {
-  invalid: 2,
-  unauthenticated: 4,
-  forbidden: 4,
-  not_found: 3,
-  conflict: 5,
-  too_large: 2,
-  rate_limited: 6,
-  unavailable: 6,
-  internal: 70,
-};
+export { EXIT_CODES } from "./exit-codes.ts";
 
 /** A ServiceError as it is told to others; undefined for anything else, which nobody outside may read. */
 export function problemOf(error: unknown): Problem | undefined {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { Problem } from "./problem.ts";
+import { routePaths } from "./route-paths.ts";
 import { EventList, ResultList, RunList, RunStateName, RunView } from "./run.ts";
 
 /** How a body travels. `none` and `json` are validated by schema; the others are streamed and bounded by configuration. */
@@ -37,8 +38,7 @@ const WAIT_LIMIT_S = 60;
 export const routes = {
   health: {
     operationId: "health",
-    method: "GET",
-    path: "/health",
+    ...routePaths.health,
     summary: "Say that the server answers",
     access: "open",
     body: "none",
@@ -46,8 +46,7 @@ export const routes = {
   },
   submitRun: {
     operationId: "submitRun",
-    method: "POST",
-    path: "/api/v1/runs",
+    ...routePaths.submitRun,
     summary: "Submit a model definition and a manifest",
     description:
       "Either multipart/form-data with the parts `manifest` (YAML or JSON text) and `model_definition` (ZIP), in any order; or " +
@@ -63,8 +62,7 @@ export const routes = {
   },
   listRuns: {
     operationId: "listRuns",
-    method: "GET",
-    path: "/api/v1/runs",
+    ...routePaths.listRuns,
     summary: "List runs, newest first, page by page",
     access: "token",
     body: "none",
@@ -79,8 +77,7 @@ export const routes = {
   },
   getRun: {
     operationId: "getRun",
-    method: "GET",
-    path: "/api/v1/runs/{id}",
+    ...routePaths.getRun,
     summary: "Show one run",
     description:
       "With `afterVersion` and `waitSeconds` the answer waits until the run's version is greater, at most that long, and is the run as it is then.",
@@ -95,8 +92,7 @@ export const routes = {
   },
   stopRun: {
     operationId: "stopRun",
-    method: "POST",
-    path: "/api/v1/runs/{id}/stop",
+    ...routePaths.stopRun,
     summary: "Stop a run and keep what it has produced so far",
     access: "token",
     body: "json",
@@ -106,8 +102,7 @@ export const routes = {
   },
   deleteRun: {
     operationId: "deleteRun",
-    method: "DELETE",
-    path: "/api/v1/runs/{id}",
+    ...routePaths.deleteRun,
     summary: "Delete the service's history of a run that has ended; the results bucket is left alone",
     access: "token",
     body: "none",
@@ -116,8 +111,7 @@ export const routes = {
   },
   readLog: {
     operationId: "readLog",
-    method: "GET",
-    path: "/api/v1/runs/{id}/log",
+    ...routePaths.readLog,
     summary: "Read the training log by bytes",
     description:
       "The raw bytes from `offset` (or a `Range: bytes=A-B` header, answered with 206). With `waitSeconds` and nothing to send yet, the answer " +
@@ -136,8 +130,7 @@ export const routes = {
   },
   listEvents: {
     operationId: "listEvents",
-    method: "GET",
-    path: "/api/v1/runs/{id}/events",
+    ...routePaths.listEvents,
     summary: "Tell a run's story",
     access: "token",
     body: "none",
@@ -150,8 +143,7 @@ export const routes = {
   },
   listResults: {
     operationId: "listResults",
-    method: "GET",
-    path: "/api/v1/runs/{id}/results",
+    ...routePaths.listResults,
     summary: "List the objects in the run's folder of the results bucket",
     access: "token",
     body: "none",
@@ -162,7 +154,4 @@ export const routes = {
 
 export type RouteName = keyof typeof routes;
 
-/** Headers of the log route, in one spelling for both ends. */
-export const LOG_SIZE_HEADER = "trainyard-log-size";
-export const LOG_COMPLETE_HEADER = "trainyard-log-complete";
-export const MANIFEST_HEADER = "trainyard-manifest";
+export { LOG_COMPLETE_HEADER, LOG_SIZE_HEADER, MANIFEST_HEADER } from "./route-paths.ts";

@@ -1,14 +1,10 @@
 import { z } from "zod";
+import { RUN_STATES } from "./run-states.ts";
 
-export const RunStateName = z.enum(["pending", "downloading", "running", "storing", "completed", "failed", "canceled"]);
+export const RunStateName = z.enum(RUN_STATES);
 export type RunStateName = z.infer<typeof RunStateName>;
 
-export const ENDED_STATES: readonly RunStateName[] = ["completed", "failed", "canceled"];
-
-/** True once nothing about the run's outcome will change. */
-export function hasEnded(run: { readonly state: RunStateName }): boolean {
-  return ENDED_STATES.includes(run.state);
-}
+export { ENDED_STATES, hasEnded } from "./run-states.ts";
 
 /** A point in time, ISO 8601 in UTC with milliseconds. */
 const Time = z.iso.datetime();

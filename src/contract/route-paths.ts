@@ -1,0 +1,20 @@
+/**
+ * Where each route is, without its schemas: all that a client needs at run time. The command line must answer at
+ * once, and a schema library is most of what it would otherwise load.
+ */
+export const routePaths = {
+  health: { method: "GET", path: "/health" },
+  submitRun: { method: "POST", path: "/api/v1/runs" },
+  listRuns: { method: "GET", path: "/api/v1/runs" },
+  getRun: { method: "GET", path: "/api/v1/runs/{id}" },
+  stopRun: { method: "POST", path: "/api/v1/runs/{id}/stop" },
+  deleteRun: { method: "DELETE", path: "/api/v1/runs/{id}" },
+  readLog: { method: "GET", path: "/api/v1/runs/{id}/log" },
+  listEvents: { method: "GET", path: "/api/v1/runs/{id}/events" },
+  listResults: { method: "GET", path: "/api/v1/runs/{id}/results" },
+} as const satisfies Record<string, { readonly method: "GET" | "POST" | "DELETE"; readonly path: string }>;
+
+/** Headers of the log route, in one spelling for both ends. */
+export const LOG_SIZE_HEADER = "trainyard-log-size";
+export const LOG_COMPLETE_HEADER = "trainyard-log-complete";
+export const MANIFEST_HEADER = "trainyard-manifest";
