@@ -222,6 +222,23 @@ export function diskFull(what: string, cause?: unknown): ServiceError {
   );
 }
 
+/** The disk said no for another reason than being full; `fact` is what the system said. */
+export function diskFailing(what: string, fact: string, cause?: unknown): ServiceError {
+  return new ServiceError(
+    "unavailable",
+    "disk_failing",
+    `The disk could not be used for ${what}: ${fact}.`,
+    "Look at the file's permissions and at the system's log; then repeat.",
+    { cause },
+  );
+}
+
+export function databaseUnusable(path: string, fact: string, hint: string, cause?: unknown): ServiceError {
+  return new ServiceError("internal", "database_unusable", `The database '${path}' cannot be used: ${fact}.`, hint, {
+    cause,
+  });
+}
+
 export function shuttingDown(): ServiceError {
   return new ServiceError("unavailable", "shutting_down", "The server is ending.", "Try again once it is back.");
 }

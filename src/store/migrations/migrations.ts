@@ -1,0 +1,10 @@
+import type { Migration } from "kysely/migration";
+import { initial } from "./0001-initial.ts";
+
+/**
+ * Every step from an empty database to this program's, in order. A released step never changes;
+ * a new one is added at the end (`contributing/add-a-migration.md`).
+ */
+export const migrations: Readonly<Record<string, Migration>> = {
+  "0001-initial": { up: initial },
+};

@@ -1,0 +1,21 @@
+import { requestInvalid } from "../domain/errors.ts";
+
+const CURSOR_TEXT = /^run:([1-9][0-9]{0,15})$/;
+
+/** A place in the list of runs, for the next page to begin behind. Opaque to callers, the same for every database. */
+export function cursorOfKey(key: number): string {
+  return Buffer.from(`run:${key}`).toString("base64url");
+}
+
+export function keyOfCursor(cursor: string): number {
+  const text = CURSOR_TEXT.exec(Buffer.from(cursor, "base64url").toString("latin1"));
+  const key = Number(text?.[1]);
+  // Decoding base64url skips what it does not know, so only a cursor that comes out the same was made here.
+  if (!Number.isSafeInteger(key) || cursorOfKey(key) !== cursor) {
+    throw requestInvalid(
+      `The cursor '${cursor.slice(0, 60)}' was not given by this server.`,
+      "Send nextCursor of the page before as it is, or leave the cursor out to begin with the newest run.",
+    );
+  }
+  return key;
+}

@@ -1,0 +1,95 @@
+import { sql } from "kysely";
+import type { Kysely, RawBuilder } from "kysely";
+import type { RunState } from "../../domain/run.ts";
+import { cursorOfKey, keyOfCursor } from "../page-cursor.ts";
+import type { RunPage, RunQuery } from "../store.ts";
+import { runOfRow } from "./run-rows.ts";
+import type { RunRow, Tables } from "./tables.ts";
+
+const LONGEST_PAGE = 1000;
+
+/** What all ids begin with: it selects nothing, and would otherwise read every id. */
+const ID_START = "training-";
+
+/** Shorter parts of a name have no entry in the index of three letters. */
+const INDEXED_PART = 3;
+
+export async function listRuns(db: Kysely<Tables>, query: RunQuery): Promise<RunPage> {
+  const limit = Math.min(query.limit, LONGEST_PAGE);
+  const { rows } = await sql<RunRow>`
+    with page (key) as materialized (${pageKeys(query, limit + 1)})
+    select run.* from page cross join run on run.key = page.key order by page.key desc
+  `.execute(db);
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  return {
+    runs: shown.map(runOfRow),
+    nextCursor: rows.length > limit && last !== undefined ? cursorOfKey(last.key) : null,
+  };
+}
+
+/**
+ * The keys of the page, by the door that reads least: each walks one index from the newest backwards and stops at
+ * the limit, so that the work depends on the page and not on how many runs there are.
+ */
+function pageKeys(query: RunQuery, limit: number): RawBuilder<unknown> {
+  const before = query.cursor === null ? Number.MAX_SAFE_INTEGER : keyOfCursor(query.cursor);
+  const name = query.name === null || query.name === "" ? null : foldName(query.name);
+  if (query.idPrefix !== null && !ID_START.startsWith(query.idPrefix)) {
+    return keysByIdPrefix(query.idPrefix, name, query.states, before, limit);
+  }
+  if (name !== null) return keysByName(name, query.states, before, limit);
+  if (query.states.length > 0) return keysByState(query.states, before, limit);
+  return sql`select key from run where key < ${before} order by key desc limit ${limit}`;
+}
+
+/** One walk for each state, merged by SQLite as they go. */
+function keysByState(states: readonly RunState[], before: number, limit: number): RawBuilder<unknown> {
+  const walks = [...new Set(states)].map(
+    (state) => sql`select key from run indexed by run_state where state = ${state} and key < ${before}`,
+  );
+  return sql`${sql.join(walks, sql` union all `)} order by key desc limit ${limit}`;
+}
+
+function keysByName(name: string, states: readonly RunState[], before: number, limit: number): RawBuilder<unknown> {
+  const matches =
+    Array.from(name).length < INDEXED_PART
+      ? sql`instr(run_name.name, ${name}) > 0`
+      : sql`run_name match ${phrase(name)}`;
+  // A cross join in SQLite is read in the order it is written.
+  return sql`
+    select run_name.rowid as key from run_name cross join run on run.key = run_name.rowid
+    where ${matches} and run_name.rowid < ${before} ${andState(states)}
+    order by run_name.rowid desc limit ${limit}`;
+}
+
+function keysByIdPrefix(
+  prefix: string,
+  name: string | null,
+  states: readonly RunState[],
+  before: number,
+  limit: number,
+): RawBuilder<unknown> {
+  const andName =
+    name === null
+      ? sql``
+      : sql`and exists (select 1 from run_name where run_name.rowid = run.key and instr(run_name.name, ${name}) > 0)`;
+  return sql`
+    select key from run indexed by run_id
+    where id >= ${prefix} and id < ${`${prefix}\u{10ffff}`} and +key < ${before} ${andName} ${andState(states)}
+    order by key desc limit ${limit}`;
+}
+
+function andState(states: readonly RunState[]): RawBuilder<unknown> {
+  return states.length === 0 ? sql`` : sql`and run.state in (${sql.join(states)})`;
+}
+
+/** How names are compared: without regard to case, in every alphabet and not only in SQLite's ASCII. */
+export function foldName(name: string): string {
+  return name.toLowerCase();
+}
+
+/** A text as one phrase of a full-text query, where nothing in it has a meaning of its own. */
+function phrase(text: string): string {
+  return `"${text.replaceAll('"', '""')}"`;
+}

@@ -1,0 +1,84 @@
+import type { Insertable, Updateable } from "kysely";
+import type { RunFailure } from "../../domain/failure.ts";
+import type { Run, RunOutcome, RunState, StoredResults } from "../../domain/run.ts";
+import type { TrainingSpec } from "../../domain/training-spec.ts";
+import type { RunRow, RunTable } from "./tables.ts";
+
+/** Dates do not survive JSON; everything else about stored results does. */
+type ResultsJson = Omit<StoredResults, "storedAt"> & { readonly storedAtMs: number };
+
+export function runOfRow(row: RunRow): Run {
+  return {
+    id: row.id,
+    owner: row.owner,
+    spec: JSON.parse(row.spec_json) as TrainingSpec,
+    definitionSha256: row.definition_sha256,
+    definitionSizeBytes: row.definition_size_bytes,
+    state: row.state as RunState,
+    attempt: row.attempt,
+    version: row.version,
+    submittedAt: new Date(row.submitted_at),
+    startedAt: dateOf(row.started_at),
+    endedAt: dateOf(row.ended_at),
+    changedAt: new Date(row.changed_at),
+    stopRequestedAt: dateOf(row.stop_requested_at),
+    stopGraceMs: row.stop_grace_ms,
+    devices: JSON.parse(row.devices_json) as Run["devices"],
+    environment: row.environment,
+    handles: JSON.parse(row.handles_json) as Run["handles"],
+    outcome: row.outcome_json === null ? null : (JSON.parse(row.outcome_json) as RunOutcome),
+    failure: row.failure_json === null ? null : (JSON.parse(row.failure_json) as RunFailure),
+    results: row.results_json === null ? null : resultsOf(JSON.parse(row.results_json) as ResultsJson),
+    warnings: JSON.parse(row.warnings_json) as Run["warnings"],
+  };
+}
+
+export function newRowOfRun(run: Run, idempotencyKey: string | null): Insertable<RunTable> {
+  return {
+    id: run.id,
+    owner: run.owner,
+    idempotency_key: idempotencyKey,
+    spec_json: JSON.stringify(run.spec),
+    definition_sha256: run.definitionSha256,
+    definition_size_bytes: run.definitionSizeBytes,
+    submitted_at: run.submittedAt.getTime(),
+    ...changingColumns(run),
+  };
+}
+
+/** What `saveRun` writes: the rest is fixed by the insert. */
+export function changingColumns(run: Run) {
+  return {
+    state: run.state,
+    attempt: run.attempt,
+    version: run.version,
+    started_at: millisecondsOf(run.startedAt),
+    ended_at: millisecondsOf(run.endedAt),
+    changed_at: run.changedAt.getTime(),
+    stop_requested_at: millisecondsOf(run.stopRequestedAt),
+    stop_grace_ms: run.stopGraceMs,
+    environment: run.environment,
+    devices_json: JSON.stringify(run.devices),
+    handles_json: JSON.stringify(run.handles),
+    outcome_json: run.outcome === null ? null : JSON.stringify(run.outcome),
+    failure_json: run.failure === null ? null : JSON.stringify(run.failure),
+    results_json: run.results === null ? null : JSON.stringify(jsonOfResults(run.results)),
+    warnings_json: JSON.stringify(run.warnings),
+  } satisfies Updateable<RunTable>;
+}
+
+function resultsOf({ storedAtMs, ...rest }: ResultsJson): StoredResults {
+  return { ...rest, storedAt: new Date(storedAtMs) };
+}
+
+function jsonOfResults({ storedAt, ...rest }: StoredResults): ResultsJson {
+  return { ...rest, storedAtMs: storedAt.getTime() };
+}
+
+function dateOf(milliseconds: number | null): Date | null {
+  return milliseconds === null ? null : new Date(milliseconds);
+}
+
+function millisecondsOf(date: Date | null): number | null {
+  return date === null ? null : date.getTime();
+}

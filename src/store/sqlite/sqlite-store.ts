@@ -1,0 +1,162 @@
+import { sql } from "kysely";
+import type { Kysely, Transaction } from "kysely";
+import type { Clock } from "../../base/clock.ts";
+import { shuttingDown } from "../../domain/errors.ts";
+import { RUN_STATES } from "../../domain/run.ts";
+import type { Run, RunState } from "../../domain/run.ts";
+import type { NewRun, NewRunEvent, RunEvent, RunPage, RunQuery, Store, TokenRecord } from "../store.ts";
+import { GroupCommit } from "./group-commit.ts";
+import { listRuns } from "./run-pages.ts";
+import { runOfRow } from "./run-rows.ts";
+import { deleteRun, insertRun, saveRun } from "./run-writes.ts";
+import { translateSqliteError } from "./sqlite-trouble.ts";
+import type { Tables } from "./tables.ts";
+
+/** The store of one machine, in one file. Nothing else may write to the file meanwhile (`home-lock.ts`). */
+export class SqliteStore implements Store {
+  readonly #db: Kysely<Tables>;
+  readonly #path: string;
+  readonly #clock: Clock;
+  readonly #commits: GroupCommit;
+  #closing: Promise<void> | null = null;
+
+  constructor(db: Kysely<Tables>, path: string, clock: Clock) {
+    this.#db = db;
+    this.#path = path;
+    this.#clock = clock;
+    this.#commits = new GroupCommit(db);
+  }
+
+  insertRun(entry: NewRun): Promise<{ readonly run: Run; readonly created: boolean }> {
+    return this.#write((db) => insertRun(db, entry, this.#clock.now()));
+  }
+
+  findRun(id: string): Promise<Run | undefined> {
+    return this.#read(async (db) => {
+      const row = await db.selectFrom("run").selectAll().where("id", "=", id).executeTakeFirst();
+      return row === undefined ? undefined : runOfRow(row);
+    });
+  }
+
+  findSealedCredentials(id: string): Promise<string | undefined> {
+    return this.#read(async (db) => {
+      const row = await db
+        .selectFrom("run_credentials")
+        .innerJoin("run", "run.key", "run_credentials.run_key")
+        .select("sealed")
+        .where("run.id", "=", id)
+        .executeTakeFirst();
+      return row?.sealed;
+    });
+  }
+
+  listRuns(query: RunQuery): Promise<RunPage> {
+    return this.#read((db) => listRuns(db, query));
+  }
+
+  countRuns(): Promise<Readonly<Record<RunState, number>>> {
+    return this.#read(async (db) => {
+      const rows = await db.selectFrom("run_count").selectAll().execute();
+      const counted = new Map(rows.map(({ state, runs }) => [state, runs]));
+      return Object.fromEntries(RUN_STATES.map((state) => [state, counted.get(state) ?? 0])) as Record<
+        RunState,
+        number
+      >;
+    });
+  }
+
+  listUnendedRuns(): Promise<readonly Run[]> {
+    return this.#read(async (db) => {
+      const rows = await db.selectFrom("run").selectAll().where("ended_at", "is", null).orderBy("key").execute();
+      return rows.map(runOfRow);
+    });
+  }
+
+  saveRun(run: Run, events: readonly NewRunEvent[]): Promise<void> {
+    return this.#write((db) => saveRun(db, run, events, this.#clock.now()));
+  }
+
+  listRunsEndedBefore(time: Date, limit: number): Promise<readonly string[]> {
+    return this.#read(async (db) => {
+      const rows = await db
+        .selectFrom("run")
+        .select("id")
+        .where("ended_at", "<", time.getTime())
+        .orderBy("ended_at")
+        .orderBy("key")
+        .limit(limit)
+        .execute();
+      return rows.map((row) => row.id);
+    });
+  }
+
+  deleteRun(id: string): Promise<boolean> {
+    return this.#write((db) => deleteRun(db, id));
+  }
+
+  isDefinitionUsed(sha256: string): Promise<boolean> {
+    return this.#read(async (db) => {
+      const row = await db
+        .selectFrom("run")
+        .select(sql`1`.as("used"))
+        .where("definition_sha256", "=", sha256)
+        .limit(1)
+        .executeTakeFirst();
+      return row !== undefined;
+    });
+  }
+
+  listEvents(id: string, afterSequence: number, limit: number): Promise<readonly RunEvent[]> {
+    return this.#read(async (db) => {
+      const rows = await db
+        .selectFrom("run_event")
+        .innerJoin("run", "run.key", "run_event.run_key")
+        .select(["sequence", "at", "type", "message"])
+        .where("run.id", "=", id)
+        .where("sequence", ">", afterSequence)
+        .orderBy("sequence")
+        .limit(limit)
+        .execute();
+      return rows.map(({ at, ...event }) => ({ runId: id, ...event, at: new Date(at) }));
+    });
+  }
+
+  saveToken({ sha256, account, name, createdAt }: TokenRecord): Promise<void> {
+    return this.#write(async (db) => {
+      await db
+        .insertInto("token")
+        .values({ sha256, account, name, created_at: createdAt.getTime() })
+        .onConflict((conflict) => conflict.column("sha256").doUpdateSet({ account, name }))
+        .execute();
+    });
+  }
+
+  findToken(sha256: string): Promise<TokenRecord | undefined> {
+    return this.#read(async (db) => {
+      const row = await db.selectFrom("token").selectAll().where("sha256", "=", sha256).executeTakeFirst();
+      return row && { sha256, account: row.account, name: row.name, createdAt: new Date(row.created_at) };
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#commits.settled().then(() => this.#db.destroy());
+    return this.#closing;
+  }
+
+  #read<T>(work: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
+    return this.#translated(() => work(this.#db));
+  }
+
+  #write<T>(work: (db: Transaction<Tables>) => Promise<T>): Promise<T> {
+    return this.#translated(() => this.#commits.write(work));
+  }
+
+  async #translated<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closing !== null) throw shuttingDown();
+    try {
+      return await work();
+    } catch (error) {
+      throw translateSqliteError(error, this.#path);
+    }
+  }
+}
