@@ -2,7 +2,9 @@
 export type Discovery =
   /** A Python that imports this module. */
   | { readonly by: "python_module"; readonly module: string }
-  | { readonly by: "python" | "node" | "built_in" }
+  | { readonly by: "python" }
+  | { readonly by: "node" }
+  | { readonly by: "built_in" }
   /** Never found by itself: only an entry of the operator's configuration brings it. */
   | { readonly by: "configuration" };
 
@@ -97,19 +99,12 @@ function pythonModule(
 function plain(
   name: string,
   title: string,
-  by: "python" | "node" | "built_in",
+  by: Exclude<Discovery["by"], "python_module">,
   debianPackages: readonly string[],
 ): Framework {
   return { name, title, discovery: { by }, debianPackages, pipPackage: null, versionsThen: [] };
 }
 
 function configuredOnly(name: string, title: string, versionsThen: readonly string[]): Framework {
-  return {
-    name,
-    title,
-    discovery: { by: "configuration" },
-    debianPackages: [],
-    pipPackage: null,
-    versionsThen,
-  };
+  return { ...plain(name, title, "configuration", []), versionsThen };
 }

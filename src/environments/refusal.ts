@@ -19,7 +19,7 @@ export function explainMiss(survey: Survey, name: string, version: string): Refu
   if (broken !== undefined) {
     return {
       fact: `its entry in the configuration does not work: ${broken.reason}`,
-      hint: `The operator mends the entry '${broken.entry.framework} ${broken.entry.version}' under 'environments:' in trainyard.yaml; no restart is needed for what it names.`,
+      hint: `The operator mends the entry '${broken.entry.framework} ${broken.entry.version}' under 'environments:' in trainyard.yaml, or what it names.`,
     };
   }
   if (here.length > 0) return explainVersion(here, name, version);
