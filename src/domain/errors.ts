@@ -239,6 +239,21 @@ export function databaseUnusable(path: string, fact: string, hint: string, cause
   });
 }
 
+/** A file of keys or tokens in the home that must not be used as it is. */
+export function keyFileRefused(path: string, fact: string, hint: string): ServiceError {
+  return new ServiceError("invalid", "key_file_refused", `The key file '${path}' is not used: ${fact}.`, hint);
+}
+
+/** Says which record and never what is in it. */
+export function secretUnreadable(context: string, fact: string): ServiceError {
+  return new ServiceError(
+    "internal",
+    "secret_unreadable",
+    `The credentials of '${context}' cannot be opened: ${fact}.`,
+    "If the file secret.key of the server's home was replaced, add its former line again below the first; else submit again.",
+  );
+}
+
 export function shuttingDown(): ServiceError {
   return new ServiceError("unavailable", "shutting_down", "The server is ending.", "Try again once it is back.");
 }

@@ -37,6 +37,8 @@ export interface Engine {
   readonly name: string;
   /** Resolves once the learner's shim holds its claim. The same task again gives the same handle. */
   start(task: LearnerTask, signal: AbortSignal): Promise<Handle>;
+  /** The learner that an earlier `start` of this attempt left in the directory; undefined when none was started. */
+  find(directory: string, attempt: number): Promise<Handle | undefined>;
   /** What is known now. May be called at any time, also long after the end. */
   observe(handle: Handle): Promise<Observation>;
   /** Resolves when the learner has ended, without polling where the engine can be woken. Aborting leaves the learner alone. */

@@ -1,0 +1,99 @@
+import type { Clock } from "../base/clock.ts";
+import type { DataStores } from "../datastores/data-stores.ts";
+import type { Credentials } from "../domain/training-spec.ts";
+import type { Engine } from "../engines/engine.ts";
+import type { Environment, EnvironmentCatalogue } from "../environments/environment.ts";
+import type { Store } from "../store/store.ts";
+import { Definitions } from "./definitions.ts";
+import { dispatch } from "./dispatcher.ts";
+import type { Machine } from "./launcher.ts";
+import { Lifecycle } from "./lifecycle.ts";
+import { resume } from "./rescuer.ts";
+import { keepForgetting } from "./retention.ts";
+import { RunBook } from "./run-book.ts";
+import { RunService } from "./run-service.ts";
+import { Scheduler } from "./scheduler.ts";
+import type { ServiceLog } from "./service-log.ts";
+import { Trash } from "./trash.ts";
+
+export interface ControlParts {
+  readonly home: string;
+  readonly clock: Clock;
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly dataStores: DataStores;
+  readonly environments: EnvironmentCatalogue;
+  readonly machine: Machine;
+  readonly log: ServiceLog;
+  /** Null keeps ended runs for ever. */
+  readonly retentionDays: number | null;
+  pathFor(environment: Environment): Promise<string>;
+  seal(plaintext: string, context: string): string;
+  unseal(envelope: string, context: string): string;
+}
+
+export interface Control {
+  readonly runs: RunService;
+  /** Takes over what a server before left and starts the duties. */
+  start(): Promise<void>;
+  /** Lets go of everything; learners live on. */
+  stop(): Promise<void>;
+}
+
+/** Builds the duties of the control plane and ties them together. */
+export function createControl(parts: ControlParts): Control {
+  const { home, clock, store, log } = parts;
+  const ending = new AbortController();
+  const duties: Promise<void>[] = [];
+  const book = new RunBook(store, clock);
+  const definitions = new Definitions(home, store);
+  const trash = new Trash(home, store);
+
+  const sealCredentials = (runId: string, credentials: Credentials): string =>
+    parts.seal(JSON.stringify(credentials), runId);
+  const openCredentials = async (runId: string): Promise<Credentials> => {
+    const sealed = await store.findSealedCredentials(runId);
+    return sealed === undefined
+      ? { data: null, results: null }
+      : (JSON.parse(parts.unseal(sealed, runId)) as Credentials);
+  };
+
+  const scheduler = new Scheduler(parts.machine.devices, (grant) => {
+    void dispatch(
+      { book, clock, log, carry: (run) => lifecycle.carry(run), release: (id) => scheduler.release(id) },
+      grant,
+      ending.signal,
+    );
+  });
+  const lifecycle = new Lifecycle({
+    ...parts,
+    book,
+    definitions,
+    openCredentials,
+    onDevicesFree: (id) => scheduler.release(id),
+  });
+  const runs = new RunService({
+    ...parts,
+    book,
+    definitions,
+    trash,
+    scheduler,
+    lifecycle,
+    sealCredentials,
+    openCredentials,
+  });
+
+  return {
+    runs,
+    start: async () => {
+      await resume({ store, book, scheduler, lifecycle, trash, log });
+      const remove = async (id: string): Promise<void> => runs.remove(id, { account: "retention" });
+      duties.push(keepForgetting({ store, clock, log, days: parts.retentionDays, remove }, ending.signal));
+    },
+    stop: async () => {
+      ending.abort(new Error("The server is ending."));
+      await lifecycle.close();
+      await Promise.allSettled(duties);
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import { open, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Store } from "../store/store.ts";
+
+/**
+ * Model definition ZIPs by content, shared by runs: `home/definitions/SHA256.zip`, byte for byte as uploaded.
+ * A ZIP stays while any run, or a submission on its way, uses it.
+ */
+export class Definitions {
+  readonly #folder: string;
+  readonly #store: Store;
+  /** Submissions between taking the file in and their row in the database, by SHA-256. */
+  readonly #arriving = new Map<string, number>();
+
+  constructor(home: string, store: Store) {
+    this.#folder = join(home, "definitions");
+    this.#store = store;
+  }
+
+  path(sha256: string): string {
+    return join(this.#folder, `${sha256}.zip`);
+  }
+
+  /**
+   * Takes over an uploaded, synced file while `register` writes what refers to it. The name is durable before
+   * `register` is called, so a row never refers to a ZIP that a crash could lose.
+   */
+  async takeOver<T>(uploadedPath: string, sha256: string, register: () => Promise<T>): Promise<T> {
+    this.#arriving.set(sha256, (this.#arriving.get(sha256) ?? 0) + 1);
+    try {
+      await rename(uploadedPath, this.path(sha256));
+      await syncFolder(this.#folder);
+      return await register();
+    } finally {
+      const left = (this.#arriving.get(sha256) ?? 1) - 1;
+      if (left === 0) this.#arriving.delete(sha256);
+      else this.#arriving.set(sha256, left);
+    }
+  }
+
+  /** Removes the ZIP unless somebody still needs it. */
+  async removeUnused(sha256: string): Promise<void> {
+    if (await this.#store.isDefinitionUsed(sha256)) return;
+    // Asked after the wait: a submission that began meanwhile keeps the file.
+    if (this.#arriving.has(sha256)) return;
+    await rm(this.path(sha256), { force: true });
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  await using handle = await open(folder, "r");
+  await handle.sync();
+}

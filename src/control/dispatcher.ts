@@ -1,0 +1,39 @@
+import type { Clock } from "../base/clock.ts";
+import { ServiceError } from "../domain/errors.ts";
+import type { Run } from "../domain/run.ts";
+import { messageOf } from "./failures.ts";
+import type { RunBook } from "./run-book.ts";
+import type { Grant } from "./scheduler.ts";
+import type { ServiceLog } from "./service-log.ts";
+
+const RETRY_MS = 1000;
+
+export interface DispatcherParts {
+  readonly book: RunBook;
+  readonly clock: Clock;
+  readonly log: ServiceLog;
+  /** Takes the run on from here; it holds its devices. */
+  carry(run: Run): void;
+  /** Gives the devices back to the scheduler. */
+  release(id: string): void;
+}
+
+/** Makes a grant durable and hands the run on. A run that was stopped or removed meanwhile gives its devices back. */
+export async function dispatch(parts: DispatcherParts, grant: Grant, signal: AbortSignal): Promise<void> {
+  const { id, devices } = grant;
+  while (!signal.aborted) {
+    try {
+      const message = `Devices granted: ${devices.join(", ")}.`;
+      parts.carry(await parts.book.advance(id, "downloading", { devices }, message));
+      return;
+    } catch (error) {
+      if (error instanceof ServiceError && (error.code === "illegal_transition" || error.code === "run_not_found")) {
+        parts.release(id);
+        return;
+      }
+      parts.log.error({ runId: id, error: messageOf(error) }, "a grant could not be written; trying again");
+      // An aborted sleep ends the loop; the next server grants anew.
+      await parts.clock.sleep(RETRY_MS, signal).catch(() => undefined);
+    }
+  }
+}

@@ -1,0 +1,33 @@
+import type { Store } from "../store/store.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import type { RunBook } from "./run-book.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { ServiceLog } from "./service-log.ts";
+import type { Trash } from "./trash.ts";
+
+export interface RescuerParts {
+  readonly store: Store;
+  readonly book: RunBook;
+  readonly scheduler: Scheduler;
+  readonly lifecycle: Lifecycle;
+  readonly trash: Trash;
+  readonly log: ServiceLog;
+}
+
+/**
+ * Takes over what a server before this one left: live runs keep their devices and are carried on from their state,
+ * waiting runs queue up again in their order. Called once, before the first new submission.
+ */
+export async function resume(parts: RescuerParts): Promise<void> {
+  await parts.trash.recover();
+  const runs = await parts.store.listUnendedRuns();
+  for (const run of runs) {
+    if (run.state !== "pending") parts.scheduler.hold(run.id, run.devices);
+    else if (run.stopRequestedAt === null) parts.scheduler.enqueue({ id: run.id, devices: run.spec.devices });
+    else await parts.book.advance(run.id, "canceled", {}, "Stopped while it waited; nothing had been started.");
+  }
+  const live = runs.filter((run) => run.state !== "pending");
+  for (const run of live) parts.lifecycle.carry(run);
+  if (live.length > 0) parts.log.info({ runs: live.length }, "took over runs of the server before this one");
+  parts.scheduler.schedule();
+}

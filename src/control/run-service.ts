@@ -1,0 +1,242 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { inspectArchive } from "../archive/inspect-archive.ts";
+import type { Clock } from "../base/clock.ts";
+import type { DataStores } from "../datastores/data-stores.ts";
+import {
+  environmentUnavailable,
+  idempotencyKeyReused,
+  manifestInvalid,
+  notSupported,
+  runAlreadyEnded,
+  runNotEnded,
+  runNotFound,
+  tooManyDevices,
+} from "../domain/errors.ts";
+import { newRunId } from "../domain/run-id.ts";
+import { isTerminal, type Run } from "../domain/run.ts";
+import type { Credentials, TrainingSpec } from "../domain/training-spec.ts";
+import type { EnvironmentCatalogue } from "../environments/environment.ts";
+import { waitForGrowth } from "../logs/log-file.ts";
+import { readManifest } from "../manifest/read-manifest.ts";
+import type { RunEvent, RunPage, RunQuery, Store } from "../store/store.ts";
+import type { Definitions } from "./definitions.ts";
+import type { Machine } from "./launcher.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import { listResults, type ResultListing } from "./result-listing.ts";
+import type { RunBook } from "./run-book.ts";
+import { learnerDirectory, runDirectory, TRAINING_LOG } from "./run-directory.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { Trash } from "./trash.ts";
+
+export interface Submission {
+  /** An uploaded file in the home's `tmp/`, synced; the service takes it over, or leaves it to the caller when it refuses. */
+  readonly zipPath: string;
+  readonly zipSizeBytes: number;
+  readonly sha256: string;
+  readonly manifest: Uint8Array;
+  /** For messages only: the file's name at the sender's. */
+  readonly manifestName: string;
+  readonly idempotencyKey: string | null;
+  readonly principal: { readonly account: string };
+}
+
+export interface RunServiceParts {
+  readonly home: string;
+  readonly clock: Clock;
+  readonly store: Store;
+  readonly book: RunBook;
+  readonly definitions: Definitions;
+  readonly trash: Trash;
+  readonly scheduler: Scheduler;
+  readonly lifecycle: Lifecycle;
+  readonly dataStores: DataStores;
+  readonly environments: EnvironmentCatalogue;
+  readonly machine: Machine;
+  sealCredentials(runId: string, credentials: Credentials): string;
+  openCredentials(runId: string): Promise<Credentials>;
+}
+
+/** What can be asked of runs and done to them, for every surface. All methods may be called at once. */
+export class RunService {
+  readonly #parts: RunServiceParts;
+
+  constructor(parts: RunServiceParts) {
+    this.#parts = parts;
+  }
+
+  get deviceKind(): string {
+    return this.#parts.machine.devices[0]?.kind ?? "cpu_slot";
+  }
+
+  /**
+   * Accepts a run, or refuses it before anything is created. Resolves only after code and row are on disk.
+   * The same idempotency key with the same content gives the first run again (`created: false`).
+   */
+  async submit(request: Submission, signal: AbortSignal): Promise<{ readonly run: Run; readonly created: boolean }> {
+    const { store, definitions, clock, scheduler, book } = this.#parts;
+    const reading = readManifest(request.manifest, request.manifestName);
+    if (reading.spec === null || reading.credentials === null) throw manifestInvalid(reading.problems);
+    const { spec, credentials } = reading;
+    await this.#refuseWhatCannotRun(spec, signal);
+    await inspectArchive(request.zipPath);
+
+    const now = clock.now();
+    const warnings = reading.warnings.map((warning) => warning.message);
+    const fresh = newRun(newRunId(), request, spec, warnings, now);
+    const sealedCredentials = this.#parts.sealCredentials(fresh.id, credentials);
+    const { run, created } = await definitions.takeOver(request.zipPath, request.sha256, async () =>
+      store.insertRun({ run: fresh, sealedCredentials, idempotencyKey: request.idempotencyKey }),
+    );
+    if (!created) {
+      if (!isSameSubmission(run, fresh)) {
+        await definitions.removeUnused(request.sha256);
+        throw idempotencyKeyReused(request.idempotencyKey ?? "", run.id);
+      }
+      return { run, created };
+    }
+    scheduler.enqueue({ id: run.id, devices: spec.devices });
+    book.announce(run);
+    scheduler.schedule();
+    return { run, created };
+  }
+
+  async get(id: string): Promise<Run> {
+    return this.#parts.book.get(id);
+  }
+
+  async waitForChange(id: string, afterVersion: number, signal: AbortSignal): Promise<Run> {
+    return this.#parts.book.waitForChange(id, afterVersion, signal);
+  }
+
+  async list(query: RunQuery): Promise<RunPage> {
+    return this.#parts.store.listRuns(query);
+  }
+
+  waiting(run: Run): { readonly reason: string; readonly position: number } | null {
+    return run.state === "pending" ? this.#parts.scheduler.explain(run.id) : null;
+  }
+
+  /** Writes the wish to stop. A waiting run ends at once; a live one is asked, and insisted upon after `graceMs`. */
+  async requestStop(id: string, graceMs: number, principal: { readonly account: string }): Promise<Run> {
+    const { book, clock, scheduler, lifecycle } = this.#parts;
+    const asked = await book.amend(
+      id,
+      (run) => {
+        if (isTerminal(run.state)) throw runAlreadyEnded(id, run.state);
+        return { stopRequestedAt: run.stopRequestedAt ?? clock.now(), stopGraceMs: graceMs };
+      },
+      [
+        {
+          type: "stop_requested",
+          message: `${principal.account} asked to stop it, with ${graceMs / 1000} s of grace.`,
+        },
+      ],
+    );
+    if (asked.state === "pending" && scheduler.withdraw(id)) {
+      return book.advance(id, "canceled", {}, "Stopped while it waited; nothing had been started.");
+    }
+    lifecycle.stop(id, graceMs);
+    return asked;
+  }
+
+  /** Removes the service's history and run directory of an ended run; its bucket is left alone. */
+  async remove(id: string, _principal: { readonly account: string }): Promise<void> {
+    const run = await this.#parts.book.get(id);
+    if (!isTerminal(run.state)) throw runNotEnded(id, run.state);
+    if (!(await this.#parts.trash.remove(id))) throw runNotFound(id);
+    await this.#parts.definitions.removeUnused(run.definitionSha256);
+  }
+
+  async events(id: string, afterSequence: number, limit: number): Promise<readonly RunEvent[]> {
+    await this.#parts.book.get(id);
+    return this.#parts.store.listEvents(id, afterSequence, limit);
+  }
+
+  async results(id: string, signal: AbortSignal): Promise<ResultListing> {
+    return listResults(this.#parts, await this.#parts.book.get(id), signal);
+  }
+
+  /** Where the run's own copy of its results is, while there is one. */
+  localCopy(run: Run): string | null {
+    const { results } = runDirectory(this.#parts.home, run.id);
+    return run.results === null && run.startedAt !== null && existsSync(results) ? results : null;
+  }
+
+  /** The training log of one learner. `isComplete` says that no byte will follow. */
+  async logFile(id: string, learner: number): Promise<{ readonly path: string; readonly isComplete: boolean }> {
+    const run = await this.#parts.book.get(id);
+    const path = join(learnerDirectory(runDirectory(this.#parts.home, id), learner), TRAINING_LOG);
+    return { path, isComplete: isLogComplete(run) };
+  }
+
+  /** Resolves when the log is longer than `fromByte` or complete, whichever comes first. */
+  async waitForLog(id: string, learner: number, fromByte: number, signal: AbortSignal): Promise<void> {
+    const done = new AbortController();
+    const either = AbortSignal.any([signal, done.signal]);
+    const { path } = await this.logFile(id, learner);
+    try {
+      await Promise.race([waitForGrowth(path, fromByte, either), this.#waitForCompleteLog(id, either)]);
+    } finally {
+      done.abort();
+    }
+  }
+
+  async #waitForCompleteLog(id: string, signal: AbortSignal): Promise<void> {
+    let run = await this.#parts.book.get(id);
+    while (!isLogComplete(run)) run = await this.#parts.book.waitForChange(id, run.version, signal);
+  }
+
+  /** What this installation cannot do is said at submission, never found out later. */
+  async #refuseWhatCannotRun(spec: TrainingSpec, signal: AbortSignal): Promise<void> {
+    const { machine, dataStores, environments } = this.#parts;
+    if (spec.learners > 1) {
+      throw notSupported(
+        `The manifest asks for ${spec.learners} learners, and this version runs one learner for each run.`,
+        "Remove 'nodes' from compute_configuration, or set it to 1.",
+      );
+    }
+    const present = machine.devices.length;
+    if (spec.devices > present) throw tooManyDevices(spec.devices, present, this.deviceKind);
+    if (spec.data !== null) dataStores.check(spec.data.connection);
+    dataStores.check(spec.results.connection);
+    const { name, version } = spec.framework;
+    const resolution = await environments.resolve(name, version, signal);
+    if (!resolution.found) throw environmentUnavailable(name, version, resolution.fact, resolution.hint);
+  }
+}
+
+function newRun(id: string, request: Submission, spec: TrainingSpec, warnings: readonly string[], now: Date): Run {
+  return {
+    id,
+    owner: request.principal.account,
+    spec,
+    definitionSha256: request.sha256,
+    definitionSizeBytes: request.zipSizeBytes,
+    state: "pending",
+    attempt: 1,
+    version: 1,
+    submittedAt: now,
+    startedAt: null,
+    endedAt: null,
+    changedAt: now,
+    stopRequestedAt: null,
+    stopGraceMs: null,
+    devices: [],
+    environment: null,
+    handles: [],
+    outcome: null,
+    failure: null,
+    results: null,
+    warnings,
+  };
+}
+
+function isSameSubmission(a: Run, b: Run): boolean {
+  return a.definitionSha256 === b.definitionSha256 && JSON.stringify(a.spec) === JSON.stringify(b.spec);
+}
+
+/** The program writes only while it runs, and the service's own lines come before `storing` ends. */
+function isLogComplete(run: Run): boolean {
+  return isTerminal(run.state);
+}

@@ -1,0 +1,78 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { Device } from "../domain/device.ts";
+import { plan, Scheduler, type Grant } from "./scheduler.ts";
+
+function slots(count: number): Device[] {
+  return Array.from({ length: count }, (_, i) => ({ id: `cpu-${i}`, kind: "cpu_slot", name: "CPU slot", uuid: null }));
+}
+
+test("runs start in order of submission while devices are free", () => {
+  const grants = plan(
+    [1, 2, 1, 1].map((devices, i) => ({ id: `r${i}`, devices })),
+    slots(4),
+    new Set(),
+  );
+  expect(grants).toEqual([
+    { id: "r0", devices: ["cpu-0"] },
+    { id: "r1", devices: ["cpu-1", "cpu-2"] },
+    { id: "r2", devices: ["cpu-3"] },
+  ]);
+});
+
+test("a run that fits passes one that does not fit yet", () => {
+  const queue = [
+    { id: "large", devices: 4 },
+    { id: "small", devices: 1 },
+  ];
+  expect(plan(queue, slots(4), new Set(["cpu-0"]))).toEqual([{ id: "small", devices: ["cpu-1"] }]);
+});
+
+test("no device is ever held by two runs, and everything that fits is granted", () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 8 }),
+      fc.array(fc.oneof(fc.record({ devices: fc.integer({ min: 1, max: 8 }) }), fc.constant("release" as const)), {
+        maxLength: 60,
+      }),
+      (count, steps) => {
+        const holding = new Map<string, readonly string[]>();
+        const scheduler = new Scheduler(slots(count), (grant: Grant) => {
+          const held = [...holding.values()].flat();
+          expect(grant.devices.filter((device) => held.includes(device))).toEqual([]);
+          expect(new Set(grant.devices).size).toBe(grant.devices.length);
+          holding.set(grant.id, grant.devices);
+        });
+        const waiting = new Map<string, number>();
+        for (const [i, step] of steps.entries()) {
+          if (step === "release") {
+            const [first] = holding.keys();
+            if (first === undefined) continue;
+            holding.delete(first);
+            scheduler.release(first);
+          } else {
+            const id = `r${i}`;
+            waiting.set(id, step.devices);
+            scheduler.enqueue({ id, devices: step.devices });
+            scheduler.schedule();
+          }
+          for (const id of holding.keys()) waiting.delete(id);
+          const free = count - [...holding.values()].flat().length;
+          for (const devices of waiting.values()) expect(devices).toBeGreaterThan(free);
+        }
+      },
+    ),
+  );
+});
+
+test("a waiting run is told what it needs, what is free and how many are ahead", () => {
+  const scheduler = new Scheduler(slots(2), () => undefined);
+  scheduler.hold("busy", ["cpu-0"]);
+  for (const id of ["first", "second"]) scheduler.enqueue({ id, devices: 2 });
+  scheduler.schedule();
+  expect(scheduler.explain("second")).toEqual({
+    reason: "It needs 2 devices; 1 of 2 are free; 1 ahead of it in the queue.",
+    position: 2,
+  });
+  expect(scheduler.explain("busy")).toBeNull();
+});

@@ -1,0 +1,88 @@
+import type { Device } from "../domain/device.ts";
+
+/** A run in the queue, as far as granting devices needs to know it. */
+export interface Waiting {
+  readonly id: string;
+  readonly devices: number;
+}
+
+export interface Grant {
+  readonly id: string;
+  readonly devices: readonly string[];
+}
+
+/**
+ * Who starts now: the queue in order of submission, where a run that fits may pass one that does not fit yet.
+ * Pure and deterministic; never grants a device twice, nor one that is held.
+ */
+export function plan(queue: Iterable<Waiting>, devices: readonly Device[], held: ReadonlySet<string>): Grant[] {
+  const free = devices.map((device) => device.id).filter((id) => !held.has(id));
+  const grants: Grant[] = [];
+  for (const waiting of queue) {
+    if (free.length === 0) break;
+    if (waiting.devices > free.length) continue;
+    grants.push({ id: waiting.id, devices: free.splice(0, waiting.devices) });
+  }
+  return grants;
+}
+
+/**
+ * The queue and the devices of this machine. Grants are decided at once, in memory, and handed to `onGrant`, which
+ * makes them durable; a device counts as held from the decision until `release`.
+ */
+export class Scheduler {
+  readonly devices: readonly Device[];
+  readonly #queue = new Map<string, Waiting>();
+  /** Device id to run id. */
+  readonly #held = new Map<string, string>();
+  readonly #onGrant: (grant: Grant) => void;
+
+  constructor(devices: readonly Device[], onGrant: (grant: Grant) => void) {
+    this.devices = devices;
+    this.#onGrant = onGrant;
+  }
+
+  /** Puts a run at the end of the queue. Call `schedule` when all that is known was put. */
+  enqueue(waiting: Waiting): void {
+    this.#queue.set(waiting.id, waiting);
+  }
+
+  /** Takes a run out that no longer waits. False when it was not in the queue. */
+  withdraw(id: string): boolean {
+    return this.#queue.delete(id);
+  }
+
+  /** Devices that a run holds already, from before a restart. */
+  hold(id: string, devices: readonly string[]): void {
+    for (const device of devices) this.#held.set(device, id);
+  }
+
+  release(id: string): void {
+    for (const [device, holder] of this.#held) if (holder === id) this.#held.delete(device);
+    this.schedule();
+  }
+
+  schedule(): void {
+    const grants = plan(this.#queue.values(), this.devices, new Set(this.#held.keys()));
+    for (const grant of grants) {
+      this.#queue.delete(grant.id);
+      this.hold(grant.id, grant.devices);
+    }
+    for (const grant of grants) this.#onGrant(grant);
+  }
+
+  /** Why a run waits; null when it is not in the queue. */
+  explain(id: string): { readonly reason: string; readonly position: number } | null {
+    const waiting = this.#queue.get(id);
+    if (waiting === undefined) return null;
+    let position = 1;
+    for (const other of this.#queue.keys()) {
+      if (other === id) break;
+      position += 1;
+    }
+    const free = this.devices.filter((device) => !this.#held.has(device.id)).length;
+    const needs = waiting.devices === 1 ? "1 device" : `${waiting.devices} devices`;
+    const ahead = position === 1 ? "first in the queue" : `${position - 1} ahead of it in the queue`;
+    return { reason: `It needs ${needs}; ${free} of ${this.devices.length} are free; ${ahead}.`, position };
+  }
+}

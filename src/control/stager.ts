@@ -1,0 +1,137 @@
+import { existsSync } from "node:fs";
+import { mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { formatBytes } from "../base/byte-size.ts";
+import type { Clock } from "../base/clock.ts";
+import { extractArchive } from "../archive/extract-archive.ts";
+import type { DataStores } from "../datastores/data-stores.ts";
+import { downloadBucket } from "../datastores/transfer.ts";
+import { RemoteError } from "../datastores/remote-error.ts";
+import type { Run } from "../domain/run.ts";
+import type { BucketReference, Credentials } from "../domain/training-spec.ts";
+import type { Definitions } from "./definitions.ts";
+import {
+  learnerDirectory,
+  LOAD_DATA_LOG,
+  LOAD_MODEL_LOG,
+  runDirectory,
+  stagedMarker,
+  type RunDirectory,
+} from "./run-directory.ts";
+import { messageOf } from "./failures.ts";
+import { openStagingLog } from "./staging-log.ts";
+import { useStore } from "./use-store.ts";
+
+/** Beyond this many names at the top of the bucket, data files are not linked into the working folder. */
+const MAX_LINKS = 1000;
+
+/** What a run id of this service, or of the one it succeeds, looks like as a folder in a bucket. */
+const RUN_FOLDER = /^training-[A-Za-z0-9_-]{9}\//;
+
+export interface StagerParts {
+  readonly home: string;
+  readonly clock: Clock;
+  readonly dataStores: DataStores;
+  readonly definitions: Definitions;
+}
+
+/**
+ * Brings a run's code and data into its run directory. May be repeated: until the marker is written, everything is
+ * laid out anew; from then on nothing is touched, because the program may already be at work in it.
+ */
+export async function stage(
+  parts: StagerParts,
+  run: Run,
+  credentials: Credentials,
+  signal: AbortSignal,
+): Promise<RunDirectory> {
+  const directory = runDirectory(parts.home, run.id);
+  const marker = stagedMarker(directory, run.attempt);
+  if (existsSync(marker)) return directory;
+  await layOut(directory, run);
+  await stageCode(parts, run, directory, signal);
+  await stageData(parts, run, credentials, directory, signal);
+  await linkData(directory);
+  await writeFile(marker, "");
+  return directory;
+}
+
+async function layOut(directory: RunDirectory, run: Run): Promise<void> {
+  const { code, data, results, checkpoints, state, userHome, temporary } = directory;
+  await mkdir(directory.root, { recursive: true, mode: 0o700 });
+  // RESULT_DIR must be there and empty: programs of 2017 refuse to save into a folder that exists.
+  const emptied = [code, data, results, state, userHome, temporary];
+  for (const folder of emptied) await rm(folder, { recursive: true, force: true });
+  for (const folder of [...emptied, checkpoints]) await mkdir(folder, { recursive: true });
+  await mkdir(join(state, "logs", "tb"), { recursive: true });
+  for (let learner = 1; learner <= run.spec.learners; learner += 1) {
+    await mkdir(learnerDirectory(directory, learner), { recursive: true });
+  }
+}
+
+async function stageCode(parts: StagerParts, run: Run, directory: RunDirectory, signal: AbortSignal): Promise<void> {
+  const log = openStagingLog(join(learnerDirectory(directory, 1), LOAD_MODEL_LOG), parts.clock);
+  await log.write(`Unpacking the model definition ${run.definitionSha256} (${formatBytes(run.definitionSizeBytes)})`);
+  const archive = await extractArchive(parts.definitions.path(run.definitionSha256), directory.code, undefined, signal);
+  if (archive.topFolder !== null)
+    await log.write(`Every file is in the folder '${archive.topFolder}', which is left out`);
+  if (archive.ignored.length > 0) await log.write(`Left out: ${archive.ignored.slice(0, 20).join(", ")}`);
+  await log.write(`Unpacked ${archive.files.length} files, ${formatBytes(archive.totalBytes)}`);
+}
+
+async function stageData(
+  parts: StagerParts,
+  run: Run,
+  credentials: Credentials,
+  directory: RunDirectory,
+  signal: AbortSignal,
+): Promise<void> {
+  const log = openStagingLog(join(learnerDirectory(directory, 1), LOAD_DATA_LOG), parts.clock);
+  const reference = run.spec.data;
+  if (reference === null) return log.write("The manifest names no training data");
+  const startedMs = parts.clock.monotonicMs();
+  const { connection, bucket } = reference;
+  const leftOut = isSameBucket(reference, run.spec.results) ? (key: string) => RUN_FOLDER.test(key) : () => false;
+  try {
+    await useStore(parts.dataStores.open(connection, bucket, credentials.data, "data"), async (store) => {
+      await log.write(`Loading all objects of ${store.label}`);
+      const report = await downloadBucket(store, directory.data, { exclude: leftOut, signal });
+      for (const { key, reason } of report.skipped.slice(0, 100)) await log.write(`Left out '${key}': ${reason}`);
+      if (report.excluded > 0) {
+        await log.write(
+          `Left out ${report.excluded} objects of earlier runs (training-*/), whose results go to this bucket`,
+        );
+      }
+      if (report.objects === 0) throw emptyBucket(store.label);
+      const seconds = ((parts.clock.monotonicMs() - startedMs) / 1000).toFixed(1);
+      await log.write(`Loaded ${report.objects} objects, ${formatBytes(report.sizeBytes)}, in ${seconds} s`);
+    });
+  } catch (error) {
+    await log.write(`Failed: ${messageOf(error)}`);
+    throw error;
+  }
+}
+
+function emptyBucket(label: string): RemoteError {
+  return new RemoteError("bucket_missing", `There is no training data in ${label}: it holds no objects.`, {
+    retryable: false,
+  });
+}
+
+function isSameBucket(a: BucketReference, b: BucketReference): boolean {
+  return a.bucket === b.bucket && JSON.stringify(a.connection) === JSON.stringify(b.connection);
+}
+
+/**
+ * Commands of 2017 also name data files without a folder, so each top-level name of the data that no model file
+ * has is linked into the working folder.
+ */
+async function linkData(directory: RunDirectory): Promise<void> {
+  const names = await readdir(directory.data);
+  if (names.length > MAX_LINKS) return;
+  const taken = new Set(await readdir(directory.code));
+  const toData = relative(directory.code, directory.data);
+  for (const name of names) {
+    if (!taken.has(name)) await symlink(join(toData, name), join(directory.code, name));
+  }
+}
