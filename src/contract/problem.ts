@@ -27,6 +27,12 @@ export const Problem = z
   .meta({ id: "Problem" });
 export type Problem = z.infer<typeof Problem>;
 
+/** Codes that HTTP has a more exact status for than their kind's. */
+const STATUS_BY_CODE: Readonly<Record<string, number>> = {
+  media_type_not_supported: 415,
+  range_not_satisfiable: 416,
+};
+
 const STATUS: Record<ErrorKind, number> = {
   invalid: 400,
   unauthenticated: 401,
@@ -44,7 +50,7 @@ export { EXIT_CODES } from "./exit-codes.ts";
 /** A ServiceError as it is told to others; undefined for anything else, which nobody outside may read. */
 export function problemOf(error: unknown): Problem | undefined {
   if (!(error instanceof ServiceError)) return undefined;
-  const status = error.code === "range_not_satisfiable" ? 416 : STATUS[error.kind];
+  const status = STATUS_BY_CODE[error.code] ?? STATUS[error.kind];
   return {
     type: `urn:trainyard:error:${error.code}`,
     title: error.code.replaceAll("_", " "),

@@ -58,7 +58,16 @@ export const routes = {
       "idempotency-key": z.string().min(1).max(200).optional(),
       "trainyard-manifest": z.string().optional(),
     }),
-    answers: { 200: RunView, 201: RunView, 400: Problem, 403: Problem, 409: Problem, 413: Problem, 503: Problem },
+    answers: {
+      200: RunView,
+      201: RunView,
+      400: Problem,
+      403: Problem,
+      409: Problem,
+      413: Problem,
+      415: Problem,
+      503: Problem,
+    },
   },
   listRuns: {
     operationId: "listRuns",
@@ -97,7 +106,7 @@ export const routes = {
     access: "token",
     body: "json",
     params: RunParams,
-    json: z.object({ graceSeconds: z.number().min(0).max(3600).default(30) }).default({ graceSeconds: 30 }),
+    json: z.strictObject({ graceSeconds: z.number().min(0).max(3600).default(30) }).default({ graceSeconds: 30 }),
     answers: { 202: RunView, 400: Problem, 404: Problem, 409: Problem },
   },
   deleteRun: {
@@ -115,7 +124,8 @@ export const routes = {
     summary: "Read the training log by bytes",
     description:
       "The raw bytes from `offset` (or a `Range: bytes=A-B` header, answered with 206). With `waitSeconds` and nothing to send yet, the answer " +
-      "waits for bytes or for the end of the log. `Trainyard-Log-Size` is the size now; `Trainyard-Log-Complete: true` says that no byte will follow.",
+      "waits for bytes or for the end of the log. `Trainyard-Log-Size` is the size now; `Trainyard-Log-Complete: true` says that no byte will " +
+      "follow after those. A range takes the place of `offset` and `limit`.",
     access: "token",
     body: "none",
     params: RunParams,

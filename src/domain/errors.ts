@@ -181,6 +181,28 @@ export function requestTooLarge(what: string, limit: string): ServiceError {
   );
 }
 
+export function mediaTypeNotSupported(given: string | null, accepted: readonly string[]): ServiceError {
+  return new ServiceError(
+    "invalid",
+    "media_type_not_supported",
+    given === null
+      ? "The request's body has no Content-Type."
+      : `The request's body is '${given}', which is not taken here.`,
+    `Send ${accepted.join(" or ")}.`,
+  );
+}
+
+/** Anything that was not foreseen. The facts are in the server's log under the request's id; outside, nobody may read them. */
+export function internalError(requestId: string, cause?: unknown): ServiceError {
+  return new ServiceError(
+    "internal",
+    "internal_error",
+    `Trainyard made a mistake while answering (request ${requestId}).`,
+    "The server's log has the details under this request id; please report them.",
+    { cause },
+  );
+}
+
 export function rangeNotSatisfiable(offset: number, sizeBytes: number): ServiceError {
   return new ServiceError(
     "invalid",
