@@ -48,10 +48,13 @@ export interface TokenRecord {
 
 /**
  * Durable state. A promise that resolved means the fact is synced to disk. Methods may be called at once;
- * each is atomic. Failures are `ServiceError` (`store_busy`, `disk_full`, `version_conflict`, `run_not_found`).
+ * each is atomic. Failures are `ServiceError` (`store_busy`, `disk_full`, `disk_failing`, `version_conflict`, `run_not_found`).
  */
 export interface Store {
-  /** With an idempotency key that the same owner used before, gives that earlier run and creates nothing. */
+  /**
+   * Begins the run's story with the event `submitted`. With an idempotency key that the same owner used before, gives
+   * that earlier run and creates nothing. An id that is taken is a `version_conflict`.
+   */
   insertRun(entry: NewRun): Promise<{ readonly run: Run; readonly created: boolean }>;
   findRun(id: string): Promise<Run | undefined>;
   /** Undefined also when the run never had any. */
@@ -60,7 +63,10 @@ export interface Store {
   countRuns(): Promise<Readonly<Record<RunState, number>>>;
   /** Every run that has not ended, oldest submission first. */
   listUnendedRuns(): Promise<readonly Run[]>;
-  /** Writes `run` if the stored version is `run.version - 1`, with its events; else `version_conflict`, or `run_not_found`. */
+  /**
+   * Writes `run` if the stored version is `run.version - 1`, with its events; else `version_conflict`, or `run_not_found`.
+   * Id, owner, spec, definition and time of submission are fixed by the insert and not written again.
+   */
   saveRun(run: Run, events: readonly NewRunEvent[]): Promise<void>;
   /** Ids of runs that ended before the time, oldest end first. */
   listRunsEndedBefore(time: Date, limit: number): Promise<readonly string[]>;
@@ -69,6 +75,7 @@ export interface Store {
   /** True while any run's model definition is this one. */
   isDefinitionUsed(sha256: string): Promise<boolean>;
   listEvents(id: string, afterSequence: number, limit: number): Promise<readonly RunEvent[]>;
+  /** Takes the place of an earlier token with the same account and name, which is then no longer known. */
   saveToken(token: TokenRecord): Promise<void>;
   findToken(sha256: string): Promise<TokenRecord | undefined>;
   close(): Promise<void>;

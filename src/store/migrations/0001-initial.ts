@@ -68,6 +68,7 @@ const STATEMENTS: readonly string[] = [
     name text not null,
     created_at integer not null
   ) strict, without rowid`,
+  "create unique index token_name on token (account, name)",
 ];
 
 export async function initial(db: Kysely<unknown>): Promise<void> {

@@ -124,6 +124,12 @@ export class SqliteStore implements Store {
   saveToken({ sha256, account, name, createdAt }: TokenRecord): Promise<void> {
     return this.#write(async (db) => {
       await db
+        .deleteFrom("token")
+        .where("account", "=", account)
+        .where("name", "=", name)
+        .where("sha256", "<>", sha256)
+        .execute();
+      await db
         .insertInto("token")
         .values({ sha256, account, name, created_at: createdAt.getTime() })
         .onConflict((conflict) => conflict.column("sha256").doUpdateSet({ account, name }))
