@@ -17,6 +17,7 @@ export type Content =
 /**
  * One bucket of one object store. Failures are `RemoteError` (remote-error.ts), translated at each adapter's
  * edge; nothing outside ever sees an SDK's class. All methods may be called at once from several places.
+ * An aborted call rejects with the signal's reason and leaves nothing half done that anybody could see.
  */
 export interface DataStore {
   /** For people, without credentials: `bucket 'mnist' at https://s3.example.org`. */
@@ -24,10 +25,14 @@ export interface DataStore {
   /**
    * Every object whose key begins with `prefix`, in the store's order, page by page as it is consumed.
    * Zero-byte "folder" keys that end in `/` are included; what they mean is the caller's business.
-   * Rejects with reason `bucket_missing` when the bucket is not there, also when nothing is consumed.
+   * The first step rejects with reason `bucket_missing` when the bucket is not there. With `after`, only keys behind
+   * that one in the store's order: how a listing that broke is taken up again.
    */
-  list(prefix: string, signal: AbortSignal): AsyncIterable<StoredObject>;
-  /** The object's bytes from `offset` on. The caller counts them; the stream may end early without an error. */
+  list(prefix: string, signal: AbortSignal, after?: string): AsyncIterable<StoredObject>;
+  /**
+   * The object's bytes from `offset` on; none when `offset` is its size. The caller counts them and destroys a stream
+   * that it does not read to the end. The stream may end early with or without an error; its errors are `RemoteError`.
+   */
   read(key: string, offset: number, signal: AbortSignal): Promise<Readable>;
   /** What the store says of one object now; undefined when there is none. */
   head(key: string, signal: AbortSignal): Promise<StoredObject | undefined>;
@@ -37,4 +42,14 @@ export interface DataStore {
    */
   put(key: string, content: Content, signal: AbortSignal): Promise<StoredObject>;
   close(): Promise<void>;
+}
+
+/** A store whose objects are files of this machine, so that a copy need not pass through this process. */
+export interface FileBacked {
+  /** Makes the new file `path`, which must not exist, with the object's content. Gives its size. */
+  copyToFile(key: string, path: string, signal: AbortSignal): Promise<number>;
+}
+
+export function isFileBacked(store: DataStore): store is DataStore & FileBacked {
+  return "copyToFile" in store;
 }

@@ -1,0 +1,60 @@
+import { createHash } from "node:crypto";
+import { constants, open } from "node:fs/promises";
+import type { Content } from "./datastore.ts";
+import { fileTrouble } from "./file-trouble.ts";
+import { RemoteError } from "./remote-error.ts";
+
+const CHUNK_BYTES = 1024 * 1024;
+
+export function sizeOf(content: Content): number {
+  return content.kind === "file" ? content.sizeBytes : content.bytes.byteLength;
+}
+
+/**
+ * The content from `start` up to `end` (not included), a piece at a time; a piece is valid until the next one is
+ * asked for. A file that is a link, or whose size is not the one that was promised, is refused: what would arrive
+ * in the store would be neither the old file nor the new one.
+ */
+export async function* readContent(
+  content: Content,
+  signal: AbortSignal,
+  start = 0,
+  end = sizeOf(content),
+): AsyncGenerator<Uint8Array> {
+  signal.throwIfAborted();
+  if (content.kind === "bytes") {
+    yield content.bytes.subarray(start, end);
+    return;
+  }
+  await using file = await openSource(content.path);
+  const { size } = await file.stat();
+  if (size !== content.sizeBytes) throw changedMeanwhile(content.path);
+  const buffer = Buffer.allocUnsafe(Math.max(1, Math.min(CHUNK_BYTES, end - start)));
+  for (let position = start; position < end;) {
+    signal.throwIfAborted();
+    const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, end - position), position);
+    if (bytesRead === 0) throw changedMeanwhile(content.path);
+    position += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
+export async function md5Of(content: Content, signal: AbortSignal, start = 0, end = sizeOf(content)): Promise<Buffer> {
+  const hash = createHash("md5");
+  for await (const piece of readContent(content, signal, start, end)) hash.update(piece);
+  return hash.digest();
+}
+
+async function openSource(path: string) {
+  try {
+    return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    throw fileTrouble(error, `The file '${path}' cannot be read for the store`);
+  }
+}
+
+function changedMeanwhile(path: string): RemoteError {
+  return new RemoteError("invalid", `The file '${path}' changed while it was being copied to the store.`, {
+    retryable: false,
+  });
+}

@@ -1,0 +1,179 @@
+import { execFile } from "node:child_process";
+import { constants } from "node:fs";
+import { access, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text as textOf } from "node:stream/consumers";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+import { collect, describeDataStore } from "../conformance.ts";
+import type { Content } from "../datastore.ts";
+import { openDirectoryStore } from "./directory-store.ts";
+
+const live = new AbortController().signal;
+
+describeDataStore("the directory store", async () => {
+  const root = await mkdtemp(join(tmpdir(), "trainyard-directory-"));
+  await mkdir(join(root, "bucket"));
+  return {
+    open: async () => openDirectoryStore({ root, bucket: "bucket", create: false }),
+    openMissingBucket: async () => openDirectoryStore({ root, bucket: "missing", create: false }),
+    abilities: {
+      anyKey: false,
+      maxPartBytes: 200,
+      md5Etags: false,
+      largeObjectBytes: 70_000_000,
+      manyObjects: 1200,
+    },
+    [Symbol.asyncDispose]: async () => rm(root, { recursive: true }),
+  };
+});
+
+async function setUp() {
+  const folder = await mkdtemp(join(tmpdir(), "trainyard-directory-"));
+  const root = join(folder, "buckets");
+  const bucket = join(root, "mnist");
+  await mkdir(bucket, { recursive: true });
+  await writeFile(join(folder, "secret"), "outside");
+  return {
+    folder,
+    root,
+    bucket,
+    store: openDirectoryStore({ root, bucket: "mnist", create: false }),
+    [Symbol.asyncDispose]: async () => rm(folder, { recursive: true }),
+  };
+}
+
+function text(value: string): Content {
+  return { kind: "bytes", bytes: Buffer.from(value) };
+}
+
+test("a results bucket is empty until its first put makes it", async () => {
+  await using bundle = await setUp();
+  const store = openDirectoryStore({ root: bundle.root, bucket: "results", create: true });
+  expect(await collect(store.list("", live))).toEqual([]);
+  expect(await store.head("a", live)).toBeUndefined();
+  await store.put("training-1/model/a", text("weights"), live);
+  expect(await readFile(join(bundle.root, "results/training-1/model/a"), "utf8")).toBe("weights");
+});
+
+test("a root that is not there is a missing bucket, also for results", async () => {
+  await using bundle = await setUp();
+  const store = openDirectoryStore({ root: join(bundle.folder, "elsewhere"), bucket: "mnist", create: true });
+  await expect(store.put("a", text("x"), live)).rejects.toMatchObject({ reason: "bucket_missing" });
+});
+
+test.each(["", ".", "..", "a/b", "../mnist", "a\0b"])("%j is no bucket name", async (bucket) => {
+  expect(() => openDirectoryStore({ root: "/data", bucket, create: true })).toThrow(/cannot be the name of a bucket/);
+});
+
+test("a bucket that is a link out of the root is refused", async () => {
+  await using bundle = await setUp();
+  await symlink(bundle.folder, join(bundle.root, "sneaky"));
+  const store = openDirectoryStore({ root: bundle.root, bucket: "sneaky", create: true });
+  await expect(store.read("secret", 0, live)).rejects.toMatchObject({ reason: "denied" });
+  await expect(store.put("secret", text("x"), live)).rejects.toMatchObject({ reason: "denied" });
+});
+
+test.each([
+  ["a file outside", "../../secret", /leads out of the bucket/],
+  ["a folder outside", "../..", /leads out of the bucket/],
+  ["a folder inside", "folder", /leads to a folder/],
+  ["nothing", "gone", /leads nowhere/],
+])("a link to %s is listed, and reading it is refused by name", async (_, target, message) => {
+  await using bundle = await setUp();
+  await mkdir(join(bundle.bucket, "folder"));
+  await symlink(target, join(bundle.bucket, "link"));
+  expect(await collect(bundle.store.list("", live))).toEqual([{ key: "link", sizeBytes: 0, etag: null }]);
+  for (const call of [
+    async () => bundle.store.read("link", 0, live),
+    async () => bundle.store.copyToFile("link", join(bundle.folder, "copy"), live),
+  ]) {
+    await expect(call()).rejects.toMatchObject({ reason: "invalid", message: expect.stringMatching(message) });
+  }
+});
+
+test("a link to a file of the same bucket is that file's content", async () => {
+  await using bundle = await setUp();
+  await writeFile(join(bundle.bucket, "data"), "inside");
+  await symlink("data", join(bundle.bucket, "link"));
+  expect(await collect(bundle.store.list("", live))).toMatchObject([
+    { key: "data", sizeBytes: 6 },
+    { key: "link", sizeBytes: 6 },
+  ]);
+  expect(await textOf(await bundle.store.read("link", 0, live))).toBe("inside");
+});
+
+test("nothing is written or read through a linked folder", async () => {
+  await using bundle = await setUp();
+  await symlink(bundle.folder, join(bundle.bucket, "out"));
+  for (const key of ["out/planted", "out/new/planted"]) {
+    await expect(bundle.store.put(key, text("x"), live)).rejects.toMatchObject({ reason: "invalid" });
+  }
+  expect((await readdir(bundle.folder)).sort()).toEqual(["buckets", "secret"]);
+  await expect(bundle.store.read("out/secret", 0, live)).rejects.toMatchObject({ reason: "invalid" });
+  expect(await collect(bundle.store.list("out/", live))).toEqual([]);
+});
+
+test("keys that are no paths are refused, and there is nothing under them", async () => {
+  await using bundle = await setUp();
+  for (const key of ["../secret", "/etc/passwd", "a//b", "a/../../../secret", "folder/"]) {
+    await expect(bundle.store.put(key, text("x"), live)).rejects.toMatchObject({ reason: "invalid" });
+    await expect(bundle.store.read(key, 0, live)).rejects.toMatchObject({ reason: "object_missing" });
+    expect(await bundle.store.head(key, live)).toBeUndefined();
+  }
+});
+
+test("a file and a folder of one name are told apart with a sentence", async () => {
+  await using bundle = await setUp();
+  await bundle.store.put("a/b", text("x"), live);
+  await expect(bundle.store.put("a", text("y"), live)).rejects.toMatchObject({ reason: "invalid" });
+  await expect(bundle.store.put("a/b/c", text("y"), live)).rejects.toThrow(
+    /needs the folder 'b', and a file is in its/,
+  );
+  expect(await bundle.store.head("a/b/c", live)).toBeUndefined();
+  expect((await readdir(bundle.bucket)).sort()).toEqual(["a"]);
+});
+
+test("an unfinished copy is never listed", async () => {
+  await using bundle = await setUp();
+  await writeFile(join(bundle.bucket, ".trainyard-part-abc"), "half");
+  expect(await collect(bundle.store.list("", live))).toEqual([]);
+  expect(await collect(bundle.store.list(".train", live))).toEqual([]);
+});
+
+test("pipes are no objects and are never opened", async () => {
+  await using bundle = await setUp();
+  await promisify(execFile)("mkfifo", [join(bundle.bucket, "pipe")]);
+  expect(await collect(bundle.store.list("", live))).toEqual([]);
+  await expect(bundle.store.read("pipe", 0, live)).rejects.toMatchObject({ reason: "object_missing" });
+});
+
+test("a file whose name is not UTF-8 is named instead of left out", async () => {
+  await using bundle = await setUp();
+  await writeFile(Buffer.concat([Buffer.from(`${bundle.bucket}/bad-`), Buffer.from([0xff])]), "x");
+  await expect(collect(bundle.store.list("", live))).rejects.toMatchObject({
+    reason: "invalid",
+    message: expect.stringContaining("bad-"),
+  });
+});
+
+test("a full disk is said to be full, and nothing is left behind", async ({ skip }) => {
+  // The kernel's own full device stands in for a full disk: every write to it fails with ENOSPC.
+  await access("/dev/full", constants.W_OK).catch(() => skip("no /dev/full on this system"));
+  await using bundle = await setUp();
+  const { fileTrouble } = await import("../file-trouble.ts");
+  const error = await writeFile("/dev/full", "x").catch((failure: unknown) => failure);
+  expect(fileTrouble(error, "Object 'a'")).toMatchObject({ reason: "disk_full", retryable: false });
+  expect(await readdir(bundle.bucket)).toEqual([]);
+});
+
+test("a copy to a file is a new file with the object's bytes", async () => {
+  await using bundle = await setUp();
+  await bundle.store.put("data", text("bytes"), live);
+  const target = join(bundle.folder, "copy");
+  expect(await bundle.store.copyToFile("data", target, live)).toBe(5);
+  expect(await readFile(target, "utf8")).toBe("bytes");
+  expect((await stat(target)).nlink).toBe(1);
+  await expect(bundle.store.copyToFile("data", target, live)).rejects.toMatchObject({ code: "EEXIST" });
+});

@@ -1,0 +1,278 @@
+import { constants, copyFile, lstat, mkdir, open, realpath, stat } from "node:fs/promises";
+import type { BigIntStats } from "node:fs";
+import { join, sep } from "node:path";
+import { Readable } from "node:stream";
+import { md5Of, sizeOf } from "../content.ts";
+import type { Content, DataStore, FileBacked, StoredObject } from "../datastore.ts";
+import { codeOf, fileTrouble } from "../file-trouble.ts";
+import { compareKeys, keyToPath, PART_PREFIX } from "../key-path.ts";
+import { RemoteError } from "../remote-error.ts";
+import { type Found, walkFolder } from "../walk-folder.ts";
+import { isPlainFolder, syncFolder, writeObject } from "./write-object.ts";
+
+export interface DirectoryStoreOptions {
+  /** The folder that holds the buckets; it must exist. */
+  readonly root: string;
+  /** The name of a folder in `root`. */
+  readonly bucket: string;
+  /** Whether the first put makes the bucket; until then it lists as empty. */
+  readonly create: boolean;
+  /** For people; default: `bucket 'NAME' in ROOT`. */
+  readonly label?: string;
+}
+
+/** Larger files are copied piece by piece, so that an abort is felt; only the kernel's instant clone is tried before. */
+const COPY_AT_ONCE_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Buckets as folders. A key is the file's path in its bucket. Symbolic links are listed like files; reading one works
+ * while it leads to a file of the same bucket and is refused otherwise, so that nobody can publish a file of the
+ * machine through a link, and nothing is missing silently. Pipes, sockets and devices are no objects.
+ */
+export function openDirectoryStore(options: DirectoryStoreOptions): DirectoryStore {
+  const { root, bucket, create } = options;
+  const label = options.label ?? `bucket '${bucket}' in ${root}`;
+  if (bucket.includes("/") || keyToPath(bucket).kind !== "file") {
+    throw new RemoteError("invalid", `'${bucket}' cannot be the name of a bucket: it must be the name of one folder.`, {
+      retryable: false,
+    });
+  }
+  return new DirectoryStore(root, bucket, create, label);
+}
+
+export class DirectoryStore implements DataStore, FileBacked {
+  readonly label: string;
+  readonly #root: string;
+  readonly #path: string;
+  readonly #create: boolean;
+
+  /** Use `openDirectoryStore`, which checks the name. */
+  constructor(root: string, bucket: string, create: boolean, label: string) {
+    this.label = label;
+    this.#root = root;
+    this.#path = join(root, bucket);
+    this.#create = create;
+  }
+
+  async *list(prefix: string, signal: AbortSignal, after?: string): AsyncGenerator<StoredObject> {
+    signal.throwIfAborted();
+    const bucket = await this.#findBucket();
+    if (bucket === undefined) return;
+    // Begins at the deepest folder that the prefix names: one run's results are found without reading all runs' names.
+    const start = prefix.slice(0, prefix.lastIndexOf("/") + 1);
+    if (start !== "" && !(await isFolderKey(bucket, start))) return;
+    const enter = (folder: string): boolean =>
+      (folder.startsWith(prefix) || prefix.startsWith(folder)) &&
+      (after === undefined || after.startsWith(folder) || compareKeys(folder, after) > 0);
+    try {
+      for await (const found of walkFolder(bucket, start, enter, signal)) {
+        if (!found.path.startsWith(prefix) || found.kind === "special" || found.path.startsWith(PART_PREFIX)) continue;
+        if (after !== undefined && compareKeys(found.path, after) <= 0) continue;
+        const object = await this.#describe(bucket, found);
+        if (object !== undefined) yield object;
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      throw fileTrouble(error, `Listing ${this.label} failed`);
+    }
+  }
+
+  async read(key: string, offset: number, signal: AbortSignal): Promise<Readable> {
+    const file = await this.#openObject(key, signal);
+    const source = file.createReadStream({ start: offset, highWaterMark: 1024 * 1024, signal });
+    return Readable.from(this.#translated(source, key, signal), { objectMode: false });
+  }
+
+  async head(key: string, signal: AbortSignal): Promise<StoredObject | undefined> {
+    signal.throwIfAborted();
+    const bucket = await this.#findBucket();
+    const path = keyToPath(key);
+    if (bucket === undefined || path.kind !== "file") return undefined;
+    try {
+      const file = await this.#resolveObject(bucket, path.path, key);
+      const facts = await stat(file, { bigint: true });
+      return facts.isFile() ? describeFile(key, facts) : undefined;
+    } catch (error) {
+      const trouble = this.#trouble(error, key);
+      if (trouble.reason === "object_missing" || codeOf(error) === "ENOTDIR") return undefined;
+      throw trouble;
+    }
+  }
+
+  async put(key: string, content: Content, signal: AbortSignal): Promise<StoredObject> {
+    signal.throwIfAborted();
+    const path = keyToPath(key);
+    if (path.kind !== "file") {
+      const reason = path.kind === "folder" ? "ends in '/', and a folder is no object here" : path.reason;
+      throw new RemoteError("invalid", `The key '${key}' ${reason}.`, { retryable: false });
+    }
+    try {
+      const bucket = (await this.#findBucket()) ?? (await this.#makeBucket());
+      const same = await this.#holds(bucket, path.path, content, signal);
+      if (!same) await writeObject(bucket, path.path, content, signal);
+      return describeFile(key, await stat(join(bucket, path.path), { bigint: true }));
+    } catch (error) {
+      signal.throwIfAborted();
+      throw this.#trouble(error, key);
+    }
+  }
+
+  async copyToFile(key: string, path: string, signal: AbortSignal): Promise<number> {
+    await using file = await this.#openObject(key, signal);
+    const { size } = await file.stat();
+    // The descriptor, not the name: what was checked is what is copied.
+    const source = process.platform === "linux" ? `/proc/self/fd/${file.fd}` : undefined;
+    if (source !== undefined) {
+      const whole = size <= COPY_AT_ONCE_BYTES;
+      const mode = constants.COPYFILE_EXCL | (whole ? constants.COPYFILE_FICLONE : constants.COPYFILE_FICLONE_FORCE);
+      try {
+        await copyFile(source, path, mode);
+        return size;
+      } catch (error) {
+        if (whole || codeOf(error) === "EEXIST" || codeOf(error) === "ENOSPC") throw error;
+        // No clones on this file system: piece by piece.
+      }
+    }
+    await using target = await open(path, "wx");
+    for await (const piece of file.createReadStream({ autoClose: false, highWaterMark: 1024 * 1024, signal })) {
+      await target.writeFile(piece as Buffer);
+    }
+    return size;
+  }
+
+  async close(): Promise<void> {
+    // Nothing is kept open between calls.
+  }
+
+  /** The bucket's real path; undefined while it waits for its first put. */
+  async #findBucket(): Promise<string | undefined> {
+    try {
+      const root = await realpath(this.#root);
+      const bucket = await realpath(this.#path).catch((error: unknown) => {
+        if (this.#create && codeOf(error) === "ENOENT") return undefined;
+        throw error;
+      });
+      if (bucket === undefined) return undefined;
+      if (!bucket.startsWith(root.endsWith(sep) ? root : root + sep)) {
+        throw new RemoteError("denied", `The ${this.label} is a link that leads out of its root.`, {
+          retryable: false,
+        });
+      }
+      if (!(await stat(bucket)).isDirectory()) throw this.#bucketMissing("it is a file, not a folder");
+      return bucket;
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === "ENOENT" || code === "ENOTDIR") throw this.#bucketMissing("there is no such folder", error);
+      throw fileTrouble(error, `The ${this.label} cannot be opened`);
+    }
+  }
+
+  async #makeBucket(): Promise<string> {
+    await mkdir(this.#path, { recursive: true });
+    await syncFolder(this.#root);
+    return realpath(this.#path);
+  }
+
+  #bucketMissing(fact: string, cause?: unknown): RemoteError {
+    return new RemoteError("bucket_missing", `The ${this.label} does not exist: ${fact}.`, { retryable: false, cause });
+  }
+
+  async #describe(bucket: string, found: Found): Promise<StoredObject | undefined> {
+    const what = `'${found.path}' in ${this.label}`;
+    if (found.kind === "unreadable") throw fileTrouble(found.error, `The folder ${what} cannot be listed`);
+    if (found.kind === "unnamable") {
+      throw new RemoteError("invalid", `The file ${what} has a name that is not UTF-8, so that no key can name it.`, {
+        retryable: false,
+      });
+    }
+    try {
+      const file =
+        found.kind === "link" ? await this.#resolveObject(bucket, found.path, found.path) : join(bucket, found.path);
+      return describeFile(found.path, await lstat(file, { bigint: true }));
+    } catch (error) {
+      // Listed all the same: whoever reads it learns why it cannot be had.
+      if (found.kind === "link") return { key: found.path, sizeBytes: 0, etag: null };
+      if (codeOf(error) === "ENOENT") return undefined; // Removed since the folder was read.
+      throw error;
+    }
+  }
+
+  /** The real path of an object's file. A link is followed only to a file of the same bucket. */
+  async #resolveObject(bucket: string, path: string, key: string): Promise<string> {
+    const expected = join(bucket, path);
+    const actual = await realpath(expected).catch(async (error: unknown) => {
+      if (codeOf(error) === "ENOENT" && (await isLink(expected))) throw this.#badLink(key, "leads nowhere");
+      throw error;
+    });
+    if (!actual.startsWith(bucket + sep)) throw this.#badLink(key, "leads out of the bucket");
+    if (actual !== expected && (await stat(actual)).isDirectory()) throw this.#badLink(key, "leads to a folder");
+    return actual;
+  }
+
+  #badLink(key: string, fact: string): RemoteError {
+    return new RemoteError(
+      "invalid",
+      `Object '${key}' of ${this.label} is a symbolic link that ${fact}; put a copy there.`,
+      { retryable: false },
+    );
+  }
+
+  async #openObject(key: string, signal: AbortSignal) {
+    signal.throwIfAborted();
+    const bucket = await this.#findBucket();
+    const path = keyToPath(key);
+    if (bucket === undefined || path.kind !== "file") throw this.#objectMissing(key);
+    try {
+      const real = await this.#resolveObject(bucket, path.path, key);
+      const file = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+      if ((await file.stat()).isFile()) return file;
+      await file.close();
+    } catch (error) {
+      throw this.#trouble(error, key);
+    }
+    throw this.#objectMissing(key);
+  }
+
+  async #holds(bucket: string, path: string, content: Content, signal: AbortSignal): Promise<boolean> {
+    const file = join(bucket, path);
+    const facts = await lstat(file).catch(() => undefined); // Absent, or in the way: writing will tell.
+    if (facts === undefined || !facts.isFile() || facts.size !== sizeOf(content)) return false;
+    const stored = await md5Of({ kind: "file", path: file, sizeBytes: facts.size }, signal);
+    return stored.equals(await md5Of(content, signal));
+  }
+
+  async *#translated(source: Readable, key: string, signal: AbortSignal): AsyncGenerator<Buffer> {
+    try {
+      yield* source as AsyncIterable<Buffer>;
+    } catch (error) {
+      signal.throwIfAborted();
+      throw this.#trouble(error, key);
+    }
+  }
+
+  #objectMissing(key: string): RemoteError {
+    return new RemoteError("object_missing", `There is no object '${key}' in ${this.label}.`, { retryable: false });
+  }
+
+  #trouble(error: unknown, key: string): RemoteError {
+    return codeOf(error) === "ENOENT"
+      ? this.#objectMissing(key)
+      : fileTrouble(error, `Object '${key}' of ${this.label}`);
+  }
+}
+
+/** Changes with every rewrite; never looks like an MD5, for it says nothing about the bytes themselves. */
+function describeFile(key: string, facts: BigIntStats): StoredObject {
+  const etag = `file-${facts.ino.toString(36)}-${facts.mtimeNs.toString(36)}-${facts.size.toString(36)}`;
+  return { key, sizeBytes: Number(facts.size), etag };
+}
+
+async function isFolderKey(bucket: string, key: string): Promise<boolean> {
+  const path = keyToPath(key);
+  return path.kind === "folder" && (await isPlainFolder(join(bucket, path.path)));
+}
+
+async function isLink(path: string): Promise<boolean> {
+  const facts = await lstat(path).catch(() => undefined); // Absent is no link.
+  return facts?.isSymbolicLink() ?? false;
+}
