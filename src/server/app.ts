@@ -1,0 +1,128 @@
+import multipart from "@fastify/multipart";
+import fastify, { type FastifyInstance, type FastifyPluginCallback } from "fastify";
+import { serializerCompiler } from "fastify-type-provider-zod";
+import { randomText } from "../base/random-text.ts";
+import { routes, type RouteName } from "../contract/routes.ts";
+import { requestInvalid, routeNotFound, shuttingDown } from "../domain/errors.ts";
+import { JSON_BODY_LIMIT_BYTES, replyToBrokenRequest, replyWithError } from "./error-reply.ts";
+import { registerRoute, type RouteHandlers } from "./register-route.ts";
+import { logAnswers, loggerOptions, type LoggerSettings } from "./request-log.ts";
+import { eventRoutes } from "./routes/events.ts";
+import { healthRoutes } from "./routes/health.ts";
+import { logRoutes } from "./routes/log.ts";
+import { resultRoutes } from "./routes/results.ts";
+import { runRoutes } from "./routes/runs.ts";
+import type { Authenticate, RunService } from "./services.ts";
+import type { UploadSettings } from "./uploads.ts";
+import { compileValidator } from "./validation.ts";
+
+export interface AppParts {
+  readonly runs: RunService;
+  readonly authenticate: Authenticate;
+  readonly settings: UploadSettings;
+  /** The product's version, told by /health. */
+  readonly version: string;
+  readonly logger: LoggerSettings;
+}
+
+/** Longer than the longest wait that a route allows, so that only a connection that says nothing at all is cut. */
+const IDLE_CONNECTION_MS = 120_000;
+const HEADERS_MS = 15_000;
+/** For the whole of one request, however slowly a large upload comes. */
+const REQUEST_MS = 3_600_000;
+/** How long answers may go on after the server was asked to close. */
+const CLOSING_MS = 5_000;
+const HEADER_LIMIT_BYTES = 65_536;
+
+/** The HTTP server over the route contract, ready to listen. It owns nothing that it is given; `close()` lets go of connections only. */
+export function createApp({ runs, authenticate, settings, version, logger }: AppParts): FastifyInstance {
+  const closing = new AbortController();
+  const app = createBareApp(logger, closing.signal);
+  closeInTime(app, closing);
+  const handlers: RouteHandlers = {
+    ...healthRoutes(version),
+    ...runRoutes(runs, settings, closing.signal),
+    ...logRoutes(runs, closing.signal),
+    ...eventRoutes(runs),
+    ...resultRoutes(runs, closing.signal),
+  };
+  registerAll(app, handlers, authenticate);
+  return app;
+}
+
+function createBareApp(logger: LoggerSettings, closing: AbortSignal): FastifyInstance {
+  const prefix = randomText(6);
+  let requests = 0;
+  const app = fastify({
+    ...loggerOptions(logger),
+    genReqId: () => `${prefix}-${(requests += 1)}`,
+    trustProxy: false,
+    bodyLimit: JSON_BODY_LIMIT_BYTES,
+    connectionTimeout: IDLE_CONNECTION_MS,
+    requestTimeout: REQUEST_MS,
+    http: { headersTimeout: HEADERS_MS, connectionsCheckingInterval: 5_000, maxHeaderSize: HEADER_LIMIT_BYTES },
+    return503OnClosing: false, // said below, as a problem like every other
+    frameworkErrors: replyWithError,
+    clientErrorHandler: replyToBrokenRequest,
+  });
+  app.decorateRequest("principal", null);
+  app.setValidatorCompiler(compileValidator);
+  app.setSerializerCompiler(serializerCompiler);
+  app.setErrorHandler(replyWithError);
+  app.setNotFoundHandler((request, reply) => {
+    replyWithError(routeNotFound(request.method, request.url.split("?", 1)[0] ?? ""), request, reply);
+  });
+  app.addHook("onRequest", (_request, reply, done) => {
+    reply.header("x-content-type-options", "nosniff").header("cache-control", "no-store");
+    done(closing.aborted ? shuttingDown() : undefined);
+  });
+  logAnswers(app);
+  return app;
+}
+
+/** Waits of requests end as soon as the server closes, and a client that does not read cannot hold it up for long. */
+function closeInTime(app: FastifyInstance, closing: AbortController): void {
+  let cut: NodeJS.Timeout | undefined;
+  app.addHook("preClose", (done) => {
+    closing.abort();
+    cut = setTimeout(() => app.server.closeAllConnections(), CLOSING_MS);
+    done();
+  });
+  app.addHook("onClose", (_instance, done) => {
+    clearTimeout(cut);
+    done();
+  });
+}
+
+/** Puts every route of the contract on the server, each where only the bodies it takes can be read. */
+export function registerAll(app: FastifyInstance, handlers: RouteHandlers, authenticate: Authenticate): void {
+  app.removeAllContentTypeParsers();
+  const names = Object.keys(routes) as RouteName[];
+  const register = (scope: FastifyInstance, name: RouteName): void =>
+    registerRoute(scope, name, handlers[name], authenticate);
+  app.register(takeSubmissions);
+  app.register(takeJson);
+
+  function takeSubmissions(...[scope, , done]: Parameters<FastifyPluginCallback>): void {
+    scope.register(multipart, { isPartAFile: () => true, limits: { fileSize: Infinity, files: 3, parts: 3 } });
+    // Read by the handler, which counts the bytes.
+    scope.addContentTypeParser(["application/zip", "application/x-zip-compressed"], (_request, _payload, read) =>
+      read(null),
+    );
+    for (const name of names) if (routes[name].body === "submission") register(scope, name);
+    done();
+  }
+
+  function takeJson(...[scope, , done]: Parameters<FastifyPluginCallback>): void {
+    scope.addContentTypeParser("application/json", { parseAs: "string" }, (_request, text, read) => {
+      try {
+        // Many clients name the type also when there is nothing to send.
+        read(null, text === "" ? undefined : (JSON.parse(text as string) as unknown));
+      } catch (cause) {
+        read(requestInvalid(`The request's body is not valid JSON: ${(cause as Error).message}.`, "Mend the JSON."));
+      }
+    });
+    for (const name of names) if (routes[name].body !== "submission") register(scope, name);
+    done();
+  }
+}

@@ -1,0 +1,68 @@
+import { rm } from "node:fs/promises";
+import { viewRun } from "../run-view.ts";
+import type { RouteHandlers } from "../register-route.ts";
+import type { RunService } from "../services.ts";
+import { receiveUpload, type UploadSettings } from "../uploads.ts";
+import { requestSignal, waitUpTo } from "../waiting.ts";
+
+type RunHandlers = Pick<RouteHandlers, "submitRun" | "listRuns" | "getRun" | "stopRun" | "deleteRun">;
+
+export function runRoutes(runs: RunService, uploads: UploadSettings, closing: AbortSignal): RunHandlers {
+  return {
+    submitRun: async ({ headers, principal, request, reply }) => {
+      const { zip, manifest, manifestName } = await receiveUpload(request, uploads);
+      using limit = requestSignal(reply, closing);
+      try {
+        const { run, created } = await runs.submit(
+          {
+            zipPath: zip.path,
+            zipSizeBytes: zip.sizeBytes,
+            sha256: zip.sha256,
+            manifest,
+            manifestName,
+            idempotencyKey: headers["idempotency-key"] ?? null,
+            principal,
+          },
+          limit.signal,
+        );
+        return { status: created ? 201 : 200, body: viewRun(run, runs) };
+      } catch (error) {
+        await rm(zip.path, { force: true });
+        throw error;
+      }
+    },
+
+    listRuns: async ({ query }) => {
+      const page = await runs.list({
+        states: query.state ?? [],
+        name: query.name ?? null,
+        idPrefix: query.idPrefix ?? null,
+        limit: query.limit,
+        cursor: query.cursor ?? null,
+      });
+      return {
+        status: 200,
+        body: { runs: page.runs.map((run) => viewRun(run, runs)), nextCursor: page.nextCursor },
+      };
+    },
+
+    getRun: async ({ params: { id }, query: { afterVersion, waitSeconds }, reply }) => {
+      let run = await runs.get(id);
+      if (afterVersion !== undefined && waitSeconds > 0 && run.version <= afterVersion) {
+        await waitUpTo(waitSeconds, reply, closing, (signal) => runs.waitForChange(id, afterVersion, signal));
+        run = await runs.get(id);
+      }
+      return { status: 200, body: viewRun(run, runs) };
+    },
+
+    stopRun: async ({ params: { id }, body, principal }) => {
+      const run = await runs.requestStop(id, body.graceSeconds * 1000, principal);
+      return { status: 202, body: viewRun(run, runs) };
+    },
+
+    deleteRun: async ({ params: { id }, principal }) => {
+      await runs.remove(id, principal);
+      return { status: 204, body: null };
+    },
+  };
+}

@@ -1,0 +1,72 @@
+import type { BucketView, FailureView, RunView } from "../contract/run.ts";
+import type { RunFailure } from "../domain/failure.ts";
+import { CAUSES } from "../domain/failure.ts";
+import type { Run } from "../domain/run.ts";
+import type { BucketReference, Connection } from "../domain/training-spec.ts";
+import type { RunService } from "./services.ts";
+
+/** A run as others may see it. It is built from the training spec, which has no credentials to show. */
+export function viewRun(run: Run, runs: Pick<RunService, "deviceKind" | "waiting" | "localCopy">): RunView {
+  const { spec } = run;
+  return {
+    id: run.id,
+    name: spec.name,
+    description: spec.description,
+    author: spec.author,
+    owner: run.owner,
+    state: run.state,
+    version: run.version,
+    attempt: run.attempt,
+    submittedAt: run.submittedAt.toISOString(),
+    startedAt: timeOrNull(run.startedAt),
+    endedAt: timeOrNull(run.endedAt),
+    changedAt: run.changedAt.toISOString(),
+    stopRequestedAt: timeOrNull(run.stopRequestedAt),
+    framework: { ...spec.framework, environment: run.environment },
+    command: spec.command,
+    devices: [...run.devices],
+    devicesRequested: spec.devices,
+    deviceKind: runs.deviceKind,
+    learners: spec.learners,
+    data: viewBucket(spec.data),
+    results: {
+      ...viewBucket(spec.results),
+      folder: run.id,
+      objects: run.results?.objects ?? null,
+      sizeBytes: run.results?.sizeBytes ?? null,
+      storedAt: timeOrNull(run.results?.storedAt ?? null),
+      localCopy: runs.localCopy(run),
+    },
+    definition: { sha256: run.definitionSha256, sizeBytes: run.definitionSizeBytes },
+    waiting: runs.waiting(run),
+    failure: run.failure === null ? null : viewFailure(run.failure),
+    warnings: [...run.warnings],
+  };
+}
+
+export function viewBucket(reference: BucketReference): BucketView {
+  const { connection } = reference;
+  return { type: connection.type, bucket: reference.bucket, location: location(connection) };
+}
+
+function location(connection: Connection): string | null {
+  if (connection.type === "directory") return connection.root;
+  return withoutUser(connection.type === "s3" ? connection.endpointUrl : connection.authUrl);
+}
+
+/** A URL with a user in it is refused at submission; should one slip through, it still does not get out here. */
+function withoutUser(text: string): string {
+  const url = URL.parse(text);
+  if (url === null || (url.username === "" && url.password === "")) return text;
+  url.username = "";
+  url.password = "";
+  return url.href;
+}
+
+function viewFailure(failure: RunFailure): FailureView {
+  return { ...failure, turn: CAUSES[failure.cause].turn, logTail: [...failure.logTail] };
+}
+
+function timeOrNull(time: Date | null): string | null {
+  return time === null ? null : time.toISOString();
+}

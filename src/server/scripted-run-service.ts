@@ -1,0 +1,189 @@
+import { EventEmitter, once } from "node:events";
+import { appendFileSync } from "node:fs";
+import { rename } from "node:fs/promises";
+import { join } from "node:path";
+import { runAlreadyEnded, runNotEnded, runNotFound } from "../domain/errors.ts";
+import { newRunId } from "../domain/run-id.ts";
+import { advance, amend, isTerminal, type Run, type RunChange, type RunState } from "../domain/run.ts";
+import { waitForGrowth } from "../logs/log-file.ts";
+import type { ListQuery, Principal, ResultObjects, RunService, StoryEvent, SubmitRequest } from "./services.ts";
+
+/** A run service in memory whose runs move only when a test says so. Logs are real files in `directory`. */
+export class ScriptedRunService implements RunService {
+  readonly deviceKind = "cpu_slot";
+  /** Submissions that came through, in order. */
+  readonly submissions: SubmitRequest[] = [];
+  /** Thrown by the next call of `submit`, then forgotten. */
+  nextRefusal: Error | null = null;
+  readonly #runs = new Map<string, Run>();
+  readonly #events = new Map<string, StoryEvent[]>();
+  readonly #keys = new Map<string, string>();
+  readonly #changes = new EventEmitter().setMaxListeners(0);
+  readonly #directory: string;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** The run in another state, as the control plane would have moved it. */
+  move(id: string, to: RunState, change: RunChange = {}): Run {
+    return this.#keep(advance(this.#find(id), to, new Date(), change));
+  }
+
+  write(id: string, text: string | Uint8Array): void {
+    appendFileSync(this.#logPath(id, 1), text);
+  }
+
+  async submit(request: SubmitRequest, signal: AbortSignal): Promise<{ run: Run; created: boolean }> {
+    signal.throwIfAborted();
+    const refusal = this.nextRefusal;
+    this.nextRefusal = null;
+    if (refusal !== null) throw refusal;
+    const known = request.idempotencyKey === null ? undefined : this.#keys.get(request.idempotencyKey);
+    if (known !== undefined) return { run: this.#find(known), created: false };
+    const run = this.#keep(newRun(request));
+    await rename(request.zipPath, this.definitionPath(run.id));
+    this.submissions.push(request);
+    if (request.idempotencyKey !== null) this.#keys.set(request.idempotencyKey, run.id);
+    return { run, created: true };
+  }
+
+  definitionPath(id: string): string {
+    return join(this.#directory, `${id}.zip`);
+  }
+
+  async get(id: string): Promise<Run> {
+    return this.#find(id);
+  }
+
+  async waitForChange(id: string, afterVersion: number, signal: AbortSignal): Promise<Run> {
+    while (this.#find(id).version <= afterVersion) await once(this.#changes, id, { signal });
+    return this.#find(id);
+  }
+
+  async list(query: ListQuery): Promise<{ runs: readonly Run[]; nextCursor: string | null }> {
+    const found = [...this.#runs.values()].toReversed().filter((run) => isWanted(run, query));
+    const start = query.cursor === null ? 0 : found.findIndex((run) => run.id === query.cursor) + 1;
+    const runs = found.slice(start, start + query.limit);
+    const hasMore = start + query.limit < found.length;
+    return { runs, nextCursor: hasMore ? (runs.at(-1)?.id ?? null) : null };
+  }
+
+  async requestStop(id: string, graceMs: number, _principal: Principal): Promise<Run> {
+    const run = this.#find(id);
+    if (isTerminal(run.state)) throw runAlreadyEnded(id, run.state);
+    const now = new Date();
+    return this.#keep(amend(run, now, { stopRequestedAt: now, stopGraceMs: graceMs }));
+  }
+
+  async remove(id: string, _principal: Principal): Promise<void> {
+    const run = this.#find(id);
+    if (!isTerminal(run.state)) throw runNotEnded(id, run.state);
+    this.#runs.delete(id);
+  }
+
+  async events(id: string, afterSequence: number, limit: number): Promise<readonly StoryEvent[]> {
+    this.#find(id);
+    return (this.#events.get(id) ?? []).filter((event) => event.sequence > afterSequence).slice(0, limit);
+  }
+
+  async results(id: string, _signal: AbortSignal): Promise<ResultObjects> {
+    const isStored = this.#find(id).results !== null;
+    return { source: isStored ? "bucket" : "local", objects: [{ key: "model", sizeBytes: 3 }], truncated: false };
+  }
+
+  waiting(run: Run): { reason: string; position: number } | null {
+    return run.state === "pending" ? { reason: "Waits for 1 device.", position: 1 } : null;
+  }
+
+  async logFile(id: string, learner: number): Promise<{ path: string; isComplete: boolean }> {
+    return { path: this.#logPath(id, learner), isComplete: isTerminal(this.#find(id).state) };
+  }
+
+  async waitForLog(id: string, learner: number, fromByte: number, signal: AbortSignal): Promise<void> {
+    const done = new AbortController();
+    const either = AbortSignal.any([signal, done.signal]);
+    try {
+      await Promise.race([waitForGrowth(this.#logPath(id, learner), fromByte, either), this.#waitForEnd(id, either)]);
+    } finally {
+      done.abort();
+    }
+  }
+
+  localCopy(run: Run): string | null {
+    return run.results === null ? this.#directory : null;
+  }
+
+  async #waitForEnd(id: string, signal: AbortSignal): Promise<void> {
+    while (!isTerminal(this.#find(id).state)) await once(this.#changes, id, { signal });
+  }
+
+  #find(id: string): Run {
+    const run = this.#runs.get(id);
+    if (run === undefined) throw runNotFound(id);
+    return run;
+  }
+
+  #keep(run: Run): Run {
+    const story = this.#events.get(run.id) ?? [];
+    story.push({ sequence: story.length + 1, at: run.changedAt, type: "state", message: `Now ${run.state}.` });
+    this.#events.set(run.id, story);
+    this.#runs.set(run.id, run);
+    this.#changes.emit(run.id);
+    return run;
+  }
+
+  #logPath(id: string, learner: number): string {
+    return join(this.#directory, `${this.#find(id).id}-${learner}.txt`);
+  }
+}
+
+function isWanted(run: Run, query: ListQuery): boolean {
+  return (
+    (query.states.length === 0 || query.states.includes(run.state)) &&
+    (query.name === null || run.spec.name.includes(query.name)) &&
+    (query.idPrefix === null || run.id.startsWith(query.idPrefix))
+  );
+}
+
+/** The manifest's text is the run's name, so that tests can tell runs apart. */
+function newRun(request: SubmitRequest): Run {
+  const now = new Date();
+  const bucket = { bucket: "mnist", name: null, connection: { type: "directory", root: null } } as const;
+  return {
+    id: newRunId(),
+    owner: request.principal.account,
+    spec: {
+      name: Buffer.from(request.manifest).toString("utf8"),
+      description: null,
+      author: null,
+      framework: { name: "shell", version: "any" },
+      command: "true",
+      devices: 1,
+      learners: 1,
+      data: bucket,
+      results: {
+        ...bucket,
+        connection: { type: "s3", endpointUrl: "https://user:secret@s3.example.org/x", region: null },
+      },
+    },
+    definitionSha256: request.sha256,
+    definitionSizeBytes: request.zipSizeBytes,
+    state: "pending",
+    attempt: 1,
+    version: 1,
+    submittedAt: now,
+    startedAt: null,
+    endedAt: null,
+    changedAt: now,
+    stopRequestedAt: null,
+    stopGraceMs: null,
+    devices: [],
+    environment: null,
+    handles: [],
+    outcome: null,
+    failure: null,
+    results: null,
+    warnings: [],
+  };
+}

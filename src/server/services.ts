@@ -1,0 +1,70 @@
+import type { Run, RunState } from "../domain/run.ts";
+
+/** Who acts. More fields may come with it; the server only hands it on. */
+export interface Principal {
+  readonly account: string;
+}
+
+/** Checks the `Authorization` header as it came; rejects with `not_authenticated`. */
+export type Authenticate = (authorizationHeader: string | undefined) => Promise<Principal>;
+
+export interface SubmitRequest {
+  /** A temporary file in the upload folder, synced. The service takes it over; where it refuses, we remove it. */
+  readonly zipPath: string;
+  readonly zipSizeBytes: number;
+  /** Of the ZIP, lower-case hex. */
+  readonly sha256: string;
+  readonly manifest: Uint8Array;
+  /** What to call the manifest in sentences about it. */
+  readonly manifestName: string;
+  readonly idempotencyKey: string | null;
+  readonly principal: Principal;
+}
+
+export interface ListQuery {
+  /** Empty: all. */
+  readonly states: readonly RunState[];
+  readonly name: string | null;
+  readonly idPrefix: string | null;
+  readonly limit: number;
+  readonly cursor: string | null;
+}
+
+export interface StoryEvent {
+  readonly sequence: number;
+  readonly at: Date;
+  readonly type: string;
+  readonly message: string;
+}
+
+export interface ResultObjects {
+  readonly source: "bucket" | "local";
+  readonly objects: readonly { readonly key: string; readonly sizeBytes: number }[];
+  readonly truncated: boolean;
+}
+
+/**
+ * What the routes need of the control plane, and no more. Every method that names a run rejects with `run_not_found`
+ * when there is none.
+ */
+export interface RunService {
+  /** What a device is on this machine: `nvidia` or `cpu_slot`. */
+  readonly deviceKind: string;
+  submit(request: SubmitRequest, signal: AbortSignal): Promise<{ readonly run: Run; readonly created: boolean }>;
+  get(id: string): Promise<Run>;
+  /** Resolves once the run's version is greater than `afterVersion`. */
+  waitForChange(id: string, afterVersion: number, signal: AbortSignal): Promise<Run>;
+  list(query: ListQuery): Promise<{ readonly runs: readonly Run[]; readonly nextCursor: string | null }>;
+  requestStop(id: string, graceMs: number, principal: Principal): Promise<Run>;
+  remove(id: string, principal: Principal): Promise<void>;
+  events(id: string, afterSequence: number, limit: number): Promise<readonly StoryEvent[]>;
+  results(id: string, signal: AbortSignal): Promise<ResultObjects>;
+  /** Why a pending run waits; null for any other. */
+  waiting(run: Run): { readonly reason: string; readonly position: number } | null;
+  /** `path` is made by the service from the id. `isComplete` says that no byte will follow what the file holds now. */
+  logFile(id: string, learner: number): Promise<{ readonly path: string; readonly isComplete: boolean }>;
+  /** Resolves once the log is longer than `fromByte`, or complete. */
+  waitForLog(id: string, learner: number, fromByte: number, signal: AbortSignal): Promise<void>;
+  /** The folder on this machine with the run's own copy of its results, where one is kept. */
+  localCopy(run: Run): string | null;
+}

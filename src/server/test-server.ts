@@ -1,0 +1,53 @@
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { FastifyInstance } from "fastify";
+import { notAuthenticated } from "../domain/errors.ts";
+import { createApp } from "./app.ts";
+import { ScriptedRunService } from "./scripted-run-service.ts";
+
+export const TOKEN = "Bearer test-token";
+
+/** A server over scripted runs in folders of its own, for one test. */
+export interface TestServer extends AsyncDisposable {
+  readonly app: FastifyInstance;
+  readonly runs: ScriptedRunService;
+  readonly logLines: string[];
+  /** Listens on a free port; gives the URL. */
+  listen(): Promise<string>;
+  /** Names of uploads that were neither taken over nor removed. */
+  leftovers(): Promise<string[]>;
+}
+
+export async function startTestServer(limits: { definitionBytes?: number } = {}): Promise<TestServer> {
+  const directory = await mkdtemp(join(tmpdir(), "trainyard-server-"));
+  const temporaryDirectory = join(directory, "tmp");
+  await mkdir(temporaryDirectory);
+  const runs = new ScriptedRunService(directory);
+  const logLines: string[] = [];
+  const app = createApp({
+    runs,
+    authenticate: async (header) => {
+      if (header !== TOKEN) throw notAuthenticated("The request has no valid token.");
+      return { account: "admin" };
+    },
+    settings: { definitionBytes: limits.definitionBytes ?? 1_000_000, manifestBytes: 10_000, temporaryDirectory },
+    version: "1.2.3",
+    logger: { level: "debug", stream: { write: (line) => logLines.push(line) } },
+  });
+  return {
+    app,
+    runs,
+    logLines,
+    listen: async () => {
+      await app.listen({ host: "127.0.0.1", port: 0 });
+      return `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
+    },
+    leftovers: () => readdir(temporaryDirectory),
+    [Symbol.asyncDispose]: async () => {
+      await app.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
