@@ -1,0 +1,146 @@
+import type { Clock } from "../../base/clock.ts";
+import { EngineError } from "../engine-error.ts";
+import type { Ending, Engine, Handle, LearnerTask, Observation } from "../engine.ts";
+import { fromHandle, type LearnerHandle, learnerKey, toHandle } from "./learner-handle.ts";
+import { LearnerProcesses } from "./learner-processes.ts";
+import { readBootId } from "./proc.ts";
+import { type Claim, readEnd, recordPrefix } from "./records.ts";
+import { findClaim, type StartedShim, startShim } from "./start.ts";
+import { askToEnd, isShimAlive, sweep } from "./termination.ts";
+import { closeTrainingLog } from "./training-log.ts";
+import { watchLearner } from "./watch-learner.ts";
+
+export interface LocalEngineOptions {
+  readonly clock: Clock;
+  /** Which start of the machine this is; from the kernel when left out. */
+  readonly bootId?: string;
+}
+
+/** Runs learners as processes of this machine. Needs Linux, since it knows processes by /proc. */
+export function createLocalEngine(options: LocalEngineOptions): Engine {
+  if (process.platform !== "linux") {
+    throw new EngineError(
+      `The local engine needs Linux and this machine runs ${process.platform}. Run the server on a Linux machine, or in a Linux container.`,
+      { retryable: false },
+    );
+  }
+  return new LocalEngine(options.clock, options.bootId ?? readBootId());
+}
+
+/** The way of one learner to nothing-left. Whoever comes while it is under way waits for the same `done`. */
+interface Departure {
+  /** Until when the processes may end by themselves. Later calls move it only forward. */
+  deadlineMs: number;
+  readonly done: Promise<void>;
+}
+
+class LocalEngine implements Engine {
+  readonly name = "local";
+  readonly #clock: Clock;
+  readonly #bootId: string;
+  /** The shims that this process has started and that have not been swept up: their end comes as an event. */
+  readonly #children = new Map<string, StartedShim>();
+  readonly #departures = new Map<string, Departure>();
+  readonly #closing = new AbortController();
+
+  constructor(clock: Clock, bootId: string) {
+    this.#clock = clock;
+    this.#bootId = bootId;
+  }
+
+  async start(task: LearnerTask, signal: AbortSignal): Promise<Handle> {
+    signal.throwIfAborted();
+    const held = await this.find(task.directory, task.attempt);
+    if (held !== undefined) return held;
+    const shim = await startShim(task, this.#clock);
+    const claim = await findClaim(task.directory, task.attempt, this.#clock);
+    if (claim === null) {
+      throw new EngineError(
+        `Learner ${task.learner} of ${task.runId} was not started: its records cannot be written in ${task.directory}. Is the disk full?`,
+        { retryable: true },
+      );
+    }
+    if (claim.pid === shim.pid) this.#children.set(learnerKey(task), shim);
+    return handleOf(task, claim);
+  }
+
+  async find(directory: string, attempt: number): Promise<Handle | undefined> {
+    const claim = await findClaim(directory, attempt, this.#clock);
+    return claim === null ? undefined : handleOf({ directory, attempt }, claim);
+  }
+
+  async observe(handle: Handle): Promise<Observation> {
+    const learner = fromHandle(handle);
+    const ended = await this.#readEnding(learner);
+    if (ended !== null) return ended;
+    if (learner.bootId !== this.#bootId) {
+      return { status: "lost", reason: "The machine was restarted while the program ran." };
+    }
+    if (isShimAlive(learner)) return { status: "running" };
+    // The shim may have written its record and ended between the first look at the record and the look at the process.
+    const recorded = await this.#readEnding(learner);
+    return recorded ?? { status: "lost", reason: "The program vanished without leaving a record of its end." };
+  }
+
+  async waitForEnd(handle: Handle, signal: AbortSignal): Promise<Ending> {
+    const learner = fromHandle(handle);
+    const either = AbortSignal.any([signal, this.#closing.signal]);
+    either.throwIfAborted();
+    using watch = watchLearner(learner.directory, this.#children.get(learnerKey(learner)), this.#clock, either);
+    for (;;) {
+      const observed = await this.observe(handle);
+      if (observed.status !== "running") {
+        await this.#depart(learner);
+        return observed;
+      }
+      await watch.changed();
+    }
+  }
+
+  async stop(handle: Handle, graceMs: number): Promise<void> {
+    await this.#depart(fromHandle(handle), graceMs);
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new EngineError("The engine is closed; its learners live on.", { retryable: true }));
+  }
+
+  /**
+   * Ends what is left of a learner, politely for `graceMs`, and closes its log. Without `graceMs` the learner has ended, and
+   * only what it left behind is killed, unless a stop under way still gives that time.
+   */
+  async #depart(learner: LearnerHandle, graceMs?: number): Promise<void> {
+    const key = learnerKey(learner);
+    const deadlineMs = this.#clock.monotonicMs() + (graceMs ?? 0);
+    let departure = this.#departures.get(key);
+    if (departure === undefined) {
+      const done = Promise.resolve().then(() => this.#departNow(learner, () => departure?.deadlineMs ?? deadlineMs));
+      departure = { deadlineMs, done: done.finally(() => this.#departures.delete(key)) };
+      this.#departures.set(key, departure);
+    } else if (graceMs !== undefined) {
+      departure.deadlineMs = Math.min(departure.deadlineMs, deadlineMs);
+    }
+    await departure.done;
+  }
+
+  async #departNow(learner: LearnerHandle, deadlineMs: () => number): Promise<void> {
+    // After a restart of the machine nothing of it can be left, and its numbers mean other processes.
+    if (learner.bootId === this.#bootId) {
+      const processes = new LearnerProcesses(learner, this.#children.get(learnerKey(learner))?.hasJustEnded() ?? false);
+      await askToEnd(processes, deadlineMs, this.#clock);
+      await sweep(learner, processes, this.#clock);
+      this.#children.delete(learnerKey(learner));
+    }
+    const end = await this.#readEnding(learner);
+    if (end?.status === "exited") await closeTrainingLog(learner.directory, end.exitCode);
+  }
+
+  async #readEnding(learner: LearnerHandle): Promise<Ending | null> {
+    const end = await readEnd(recordPrefix(learner.directory, learner.attempt));
+    return end === null ? null : { status: "exited", exitCode: end.exitCode, signal: null, endedAt: end.endedAt };
+  }
+}
+
+function handleOf({ directory, attempt }: Pick<LearnerTask, "directory" | "attempt">, claim: Claim): Handle {
+  return toHandle({ directory, attempt, ...claim });
+}

@@ -1,0 +1,29 @@
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+
+export const TRAINING_LOG = "training-log.txt";
+
+/**
+ * Ends the log with the lines that programs of 2017 look for. Written by the service, once nothing of the learner is left that could
+ * write after them, and on a line of their own: a newline goes first where the program's last line has none. Calling it
+ * again changes nothing, so it may be repeated after a crash.
+ *
+ * The log is therefore: banner, every byte of the program, perhaps one newline, these lines.
+ */
+export async function closeTrainingLog(directory: string, exitCode: number): Promise<void> {
+  await using log = await open(join(directory, TRAINING_LOG), "a+");
+  const footer = Buffer.from(closingLines(exitCode));
+  const { size } = await log.stat();
+  const tail = Buffer.alloc(Math.min(size, footer.length));
+  await log.read(tail, 0, tail.length, size - tail.length);
+  if (tail.equals(footer)) return;
+  const onNewLine = tail.length === 0 || tail.at(-1) === NEWLINE;
+  await log.appendFile(onNewLine ? footer : Buffer.concat([Buffer.of(NEWLINE), footer]));
+}
+
+export function closingLines(exitCode: number): string {
+  const end = `Training process finished. Exit code: ${exitCode}\n`;
+  return exitCode === 0 ? end : `${end}Job exited with error code ${exitCode}\n`;
+}
+
+const NEWLINE = 0x0a;
