@@ -1,0 +1,90 @@
+import type { Readable } from "node:stream";
+import type { FileHandle } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
+import { callbackify } from "node:util";
+import { RandomAccessReader } from "yauzl";
+import { archiveUnreadable } from "../domain/errors.ts";
+import { ReadWindow } from "./read-window.ts";
+import { showName } from "./entry-name.ts";
+
+const HEADER_WINDOW_BYTES = 16_384;
+const DATA_WINDOW_BYTES = 262_144;
+const STREAM_CHUNK_BYTES = 262_144;
+
+/**
+ * An open ZIP. yauzl reads its records through `read`, which answers a position outside the file with an error in
+ * the callback; yauzl's own reader would hand a ZIP64 offset above 2^53 to `fs.read`, which throws where nobody
+ * can catch it.
+ */
+export class ArchiveFile extends RandomAccessReader {
+  readonly sizeBytes: number;
+  readonly #handle: FileHandle;
+  readonly #headers: ReadWindow;
+  readonly #data: ReadWindow;
+  readonly #fill = callbackify(async (target: Buffer, position: number): Promise<void> => {
+    (await this.#headers.view(position, target.length)).copy(target);
+  });
+
+  constructor(handle: FileHandle, sizeBytes: number) {
+    super();
+    this.sizeBytes = sizeBytes;
+    this.#handle = handle;
+    this.#headers = new ReadWindow(handle, sizeBytes, Math.min(sizeBytes, HEADER_WINDOW_BYTES));
+    this.#data = new ReadWindow(handle, sizeBytes, Math.min(sizeBytes, DATA_WINDOW_BYTES));
+  }
+
+  static async open(path: string): Promise<ArchiveFile> {
+    const shown = `'${showName(path)}'`;
+    const status = await stat(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT" || error.code === "ENOTDIR") {
+        throw archiveUnreadable(`there is no file ${shown}`, "Check the path and the working folder.");
+      }
+      throw error;
+    });
+    if (status.isDirectory()) {
+      throw archiveUnreadable(`${shown} is a folder`, `Pack it first: cd ${showName(path)} && zip -r ../model.zip .`);
+    }
+    // Asked before opening: opening a named pipe would wait for a writer.
+    if (!status.isFile()) throw archiveUnreadable(`${shown} is not a regular file`, "Name a .zip file.");
+    const handle = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "EACCES") throw archiveUnreadable(`${shown} may not be read`, "Check the file's permissions.");
+      throw error;
+    });
+    return new ArchiveFile(handle, status.size);
+  }
+
+  /** yauzl's way to headers and directory records; one call at a time. */
+  override read(
+    target: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+    callback: (error: Error | null) => void,
+  ): void {
+    this.#fill(target.subarray(offset, offset + length), position, callback);
+  }
+
+  /** A few header bytes; the view is good until the next call of `readHeader` or `read`. */
+  async readHeader(position: number, length: number): Promise<Buffer> {
+    return await this.#headers.view(position, length);
+  }
+
+  /** The packed bytes of one small entry; the view is good until the next call. */
+  async readData(position: number, length: number): Promise<Buffer> {
+    return await this.#data.view(position, length);
+  }
+
+  /** The packed bytes of one large entry. */
+  streamData(position: number, length: number): Readable {
+    return this.#handle.createReadStream({
+      start: position,
+      end: position + length - 1,
+      autoClose: false,
+      highWaterMark: STREAM_CHUNK_BYTES,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#handle.close();
+  }
+}
