@@ -60,7 +60,8 @@ export const RunView = z
     /** What a device is on this machine: `nvidia` or `cpu_slot`. */
     deviceKind: z.string(),
     learners: z.int(),
-    data: BucketView,
+    /** Null when the run has no training data. */
+    data: BucketView.nullable(),
     /** `folder` is the run's folder in the results bucket; counts are null until everything is stored and verified. */
     results: BucketView.extend({
       folder: z.string(),

@@ -2,9 +2,10 @@ import { STATUS_CODES } from "node:http";
 import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from "fastify";
 import { z } from "zod";
+import type { Principal } from "../access/authenticate.ts";
 import { Problem } from "../contract/problem.ts";
 import { routes, type RouteContract, type RouteName } from "../contract/routes.ts";
-import type { Authenticate, Principal } from "./services.ts";
+import type { Authenticate } from "./services.ts";
 
 declare module "fastify" {
   interface FastifyRequest {

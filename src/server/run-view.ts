@@ -28,7 +28,7 @@ export function viewRun(run: Run, runs: Pick<RunService, "deviceKind" | "waiting
     devicesRequested: spec.devices,
     deviceKind: runs.deviceKind,
     learners: spec.learners,
-    data: viewBucket(spec.data),
+    data: spec.data === null ? null : viewBucket(spec.data),
     results: {
       ...viewBucket(spec.results),
       folder: run.id,

@@ -2,11 +2,12 @@ import { EventEmitter, once } from "node:events";
 import { appendFileSync } from "node:fs";
 import { rename } from "node:fs/promises";
 import { join } from "node:path";
+import type { Principal } from "../access/authenticate.ts";
 import { runAlreadyEnded, runNotEnded, runNotFound } from "../domain/errors.ts";
 import { newRunId } from "../domain/run-id.ts";
 import { advance, amend, isTerminal, type Run, type RunChange, type RunState } from "../domain/run.ts";
 import { waitForGrowth } from "../logs/log-file.ts";
-import type { ListQuery, Principal, ResultObjects, RunService, StoryEvent, SubmitRequest } from "./services.ts";
+import type { ListQuery, ResultObjects, RunService, StoryEvent, SubmitRequest } from "./services.ts";
 
 /** A run service in memory whose runs move only when a test says so. Logs are real files in `directory`. */
 export class ScriptedRunService implements RunService {

@@ -1,9 +1,5 @@
+import type { Principal } from "../access/authenticate.ts";
 import type { Run, RunState } from "../domain/run.ts";
-
-/** Who acts. More fields may come with it; the server only hands it on. */
-export interface Principal {
-  readonly account: string;
-}
 
 /** Checks the `Authorization` header as it came; rejects with `not_authenticated`. */
 export type Authenticate = (authorizationHeader: string | undefined) => Promise<Principal>;

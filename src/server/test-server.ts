@@ -30,7 +30,7 @@ export async function startTestServer(limits: { definitionBytes?: number } = {})
     runs,
     authenticate: async (header) => {
       if (header !== TOKEN) throw notAuthenticated("The request has no valid token.");
-      return { account: "admin" };
+      return { account: "admin", role: "admin" };
     },
     settings: { definitionBytes: limits.definitionBytes ?? 1_000_000, manifestBytes: 10_000, temporaryDirectory },
     version: "1.2.3",
