@@ -12,7 +12,8 @@ export interface TrainingSpec {
   /** Devices for each learner. */
   readonly devices: number;
   readonly learners: number;
-  readonly data: BucketReference;
+  /** Null: no training data; DATA_DIR is an empty folder. */
+  readonly data: BucketReference | null;
   readonly results: BucketReference;
 }
 

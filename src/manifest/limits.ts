@@ -1,0 +1,21 @@
+/** What a manifest may hold at most; checked while it is read, before anything is built from it. */
+export const MANIFEST_LIMITS = {
+  sizeBytes: 1_000_000,
+  /** Maps and lists inside each other. */
+  depth: 64,
+  /** Everything the lexer tells apart: values, indicators, blanks, line ends. A pair on a line of its own has about 7. */
+  lexemes: 50_000,
+  /** UTF-16 units of one value or comment, quotes included. */
+  scalarLength: 65_536,
+  /** Problems and warnings told at once, each. */
+  findings: 100,
+  nameLength: 255,
+  descriptionLength: 10_000,
+  frameworkLength: 100,
+  bucketBytes: 255,
+  endpointLength: 2_048,
+  /** A name, id, region or secret inside a connection. */
+  credentialLength: 4_096,
+  rootLength: 4_096,
+  learners: 1_000,
+} as const;
