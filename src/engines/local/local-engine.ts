@@ -74,12 +74,12 @@ class LocalEngine implements Engine {
     const ended = await this.#readEnding(learner);
     if (ended !== null) return ended;
     if (learner.bootId !== this.#bootId) {
-      return { status: "lost", reason: "The machine was restarted while the program ran." };
+      return { status: "lost", reason: "the machine was restarted while it ran" };
     }
     if (isShimAlive(learner)) return { status: "running" };
     // The shim may have written its record and ended between the first look at the record and the look at the process.
     const recorded = await this.#readEnding(learner);
-    return recorded ?? { status: "lost", reason: "The program vanished without leaving a record of its end." };
+    return recorded ?? { status: "lost", reason: "it left no record of its end" };
   }
 
   async waitForEnd(handle: Handle, signal: AbortSignal): Promise<Ending> {
