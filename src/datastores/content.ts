@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { constants, open } from "node:fs/promises";
 import type { Content } from "./datastore.ts";
-import { fileTrouble } from "./file-trouble.ts";
+import { codeOf } from "./file-trouble.ts";
 import { RemoteError } from "./remote-error.ts";
 
 const CHUNK_BYTES = 1024 * 1024;
@@ -49,7 +49,11 @@ async function openSource(path: string) {
   try {
     return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
-    throw fileTrouble(error, `The file '${path}' cannot be read for the store`);
+    // Not `denied` or `object_missing`: those would speak of the store, and this is the near end.
+    throw new RemoteError("invalid", `The file '${path}' cannot be read to be stored (${codeOf(error)}).`, {
+      retryable: false,
+      cause: error,
+    });
   }
 }
 

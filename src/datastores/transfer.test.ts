@@ -1,0 +1,289 @@
+import { execFile } from "node:child_process";
+import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { promisify } from "node:util";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { systemClock } from "../base/clock.ts";
+import { collect } from "./conformance.ts";
+import { openDirectoryStore } from "./directory/directory-store.ts";
+import { MemoryStore } from "./memory/memory-store.ts";
+import { RemoteError } from "./remote-error.ts";
+import { Retrier } from "./retry.ts";
+import { downloadBucket, uploadTree } from "./transfer.ts";
+
+const live = new AbortController().signal;
+const impatient = new Retrier({ attempts: 3, firstDelayMs: 1, maxDelayMs: 2 }, systemClock);
+
+async function setUp(objects: Readonly<Record<string, string>> = {}) {
+  const folder = await mkdtemp(join(tmpdir(), "trainyard-transfer-"));
+  const bytes = new Map(Object.entries(objects).map(([key, value]) => [key, new Uint8Array(Buffer.from(value))]));
+  const buckets = new Map([["bucket", bytes]]);
+  return {
+    folder,
+    target: join(folder, "data"),
+    buckets,
+    bytes,
+    store: new MemoryStore("bucket", buckets),
+    [Symbol.asyncDispose]: async () => rm(folder, { recursive: true }),
+  };
+}
+
+/** Relative paths of all files, with their contents. */
+async function tree(folder: string): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (entry.isDirectory()) continue;
+    const path = join(entry.parentPath, entry.name);
+    found[path.slice(folder.length + 1)] = await readFile(path, "utf8");
+  }
+  return found;
+}
+
+test("all objects become files under their keys", async () => {
+  const objects = { "train/a": "1", "train/deep/b": "22", c: "333", "file..txt": "4", empty: "" };
+  await using bundle = await setUp(objects);
+  const report = await downloadBucket(bundle.store, bundle.target, { signal: live });
+  expect(report).toEqual({ objects: 5, sizeBytes: 7, excluded: 0, skippedCount: 0, skipped: [] });
+  expect(await tree(bundle.target)).toEqual(objects);
+});
+
+test("what is excluded is counted and not read", async () => {
+  await using bundle = await setUp({ "training-abc/model": "old", x: "1" });
+  const report = await downloadBucket(bundle.store, bundle.target, {
+    exclude: (key) => key.startsWith("training-"),
+    signal: live,
+  });
+  expect(report).toMatchObject({ objects: 1, excluded: 1 });
+  expect(await tree(bundle.target)).toEqual({ x: "1" });
+});
+
+test("keys that cannot be paths in the folder are left out by name, and nothing lies outside", async () => {
+  const hostile = [
+    "../above",
+    "a/../../above",
+    "/absolute",
+    "a//b",
+    "./a",
+    ".",
+    "..",
+    "nul\0",
+    "b/..",
+    "s".repeat(300),
+  ];
+  await using bundle = await setUp(Object.fromEntries([...hostile, "good"].map((key) => [key, "x"])));
+  const report = await downloadBucket(bundle.store, bundle.target, { signal: live });
+  expect(report).toMatchObject({ objects: 1, skippedCount: hostile.length });
+  expect(report.skipped.map(({ key }) => key).sort()).toEqual([...hostile].sort());
+  expect(await tree(bundle.folder)).toEqual({ "data/good": "x" });
+});
+
+test("folder keys make folders", async () => {
+  await using bundle = await setUp({ "images/": "", "images/a": "1", "empty/folder/": "", "odd/": "content" });
+  const report = await downloadBucket(bundle.store, bundle.target, { signal: live });
+  expect(report).toMatchObject({ objects: 1, skipped: [{ key: "odd/" }] });
+  expect((await lstat(join(bundle.target, "empty/folder"))).isDirectory()).toBe(true);
+});
+
+test("an empty object gives way to the folder of the same name, whichever comes first", async () => {
+  for (const concurrency of [1, 16]) {
+    await using bundle = await setUp({ x: "", "x/1": "1", "x/2": "2", "x/y": "", "x/y/3": "3" });
+    const report = await downloadBucket(bundle.store, bundle.target, { signal: live, concurrency });
+    expect(await tree(bundle.target)).toEqual({ "x/1": "1", "x/2": "2", "x/y/3": "3" });
+    expect(report.objects).toBe(3);
+    expect(report.skipped.map(({ key }) => key).sort()).toEqual(["x", "x/y"]);
+  }
+});
+
+test("a file and a folder of one name end the transfer and are named", async () => {
+  for (const concurrency of [1, 16]) {
+    await using bundle = await setUp({ x: "file", "x/1": "1" });
+    const transfer = downloadBucket(bundle.store, bundle.target, { signal: live, concurrency });
+    await expect(transfer).rejects.toMatchObject({ reason: "invalid", message: expect.stringContaining("'x'") });
+  }
+});
+
+test("a bucket folder is copied without links between the copies", async () => {
+  await using bundle = await setUp();
+  await mkdir(join(bundle.folder, "mnist/train"), { recursive: true });
+  await writeFile(join(bundle.folder, "mnist/train/a"), "bytes");
+  const store = openDirectoryStore({ root: bundle.folder, bucket: "mnist", create: false });
+  expect(await downloadBucket(store, bundle.target, { signal: live })).toMatchObject({ objects: 1, sizeBytes: 5 });
+  await writeFile(join(bundle.target, "train/a"), "changed");
+  expect(await readFile(join(bundle.folder, "mnist/train/a"), "utf8")).toBe("bytes");
+});
+
+test("a link out of a bucket folder ends the transfer instead of being missing silently", async () => {
+  await using bundle = await setUp();
+  await mkdir(join(bundle.folder, "mnist"));
+  await symlink("/etc/hostname", join(bundle.folder, "mnist/link"));
+  const store = openDirectoryStore({ root: bundle.folder, bucket: "mnist", create: false });
+  const transfer = downloadBucket(store, bundle.target, { signal: live });
+  await expect(transfer).rejects.toMatchObject({ reason: "invalid", message: expect.stringContaining("'link'") });
+});
+
+/** A memory store whose answers are cut, changed or damaged by the test. */
+class BadLine extends MemoryStore {
+  reads = 0;
+  spoil: (bytes: Buffer, read: number) => Iterable<Buffer | Error> = (bytes) => [bytes];
+
+  override async read(key: string, offset: number, signal: AbortSignal): Promise<Readable> {
+    const pieces: Buffer[] = await collect((await super.read(key, offset, signal)) as AsyncIterable<Buffer>);
+    this.reads += 1;
+    const spoiled = this.spoil(Buffer.concat(pieces), this.reads);
+    return Readable.from(
+      (function* () {
+        for (const piece of spoiled) {
+          if (piece instanceof Error) throw piece;
+          yield piece;
+        }
+      })(),
+      { objectMode: false },
+    );
+  }
+}
+
+const reset = new RemoteError("unreachable", "The connection was reset.", { retryable: true });
+
+test("an answer that ends early is taken up where it ended", async () => {
+  await using bundle = await setUp({ long: "0123456789".repeat(30_000) });
+  const store = new BadLine("bucket", bundle.buckets);
+  const offsets: number[] = [];
+  store.spoil = (bytes, read) => {
+    offsets.push(300_000 - bytes.length);
+    return read % 2 === 0 ? [bytes.subarray(0, 70_000), reset] : [bytes.subarray(0, 70_000)];
+  };
+  await downloadBucket(store, bundle.target, { signal: live, retrier: impatient });
+  expect(offsets).toEqual([0, 70_000, 140_000, 210_000, 280_000]);
+  expect(await tree(bundle.target)).toEqual({ long: "0123456789".repeat(30_000) });
+});
+
+test("answers that never bring anything end with an error that names object and byte", async () => {
+  await using bundle = await setUp({ stuck: "0123456789" });
+  const store = new BadLine("bucket", bundle.buckets);
+  store.spoil = (bytes, read) => (read === 1 ? [bytes.subarray(0, 4)] : []);
+  const transfer = downloadBucket(store, bundle.target, { signal: live, retrier: impatient });
+  await expect(transfer).rejects.toMatchObject({
+    reason: "corrupted",
+    message: "Object 'stuck' of bucket 'bucket' in memory ended after 4 of 10 bytes.",
+  });
+  expect(await tree(bundle.target)).toEqual({});
+});
+
+test("an object that is replaced half way is brought as it is now, never as a mixture", async () => {
+  await using bundle = await setUp({ model: "A".repeat(100) });
+  const store = new BadLine("bucket", bundle.buckets);
+  store.spoil = (bytes, read) => {
+    if (read === 1) bundle.bytes.set("model", new Uint8Array(Buffer.from("B".repeat(100))));
+    return [read === 1 ? bytes.subarray(0, 50) : bytes];
+  };
+  await downloadBucket(store, bundle.target, { signal: live, retrier: impatient });
+  expect(await tree(bundle.target)).toEqual({ model: "B".repeat(100) });
+});
+
+test("an object that was replaced by a longer or shorter one since it was listed is brought as it is now", async () => {
+  for (const later of ["short", "longer".repeat(100)]) {
+    await using bundle = await setUp({ model: "A".repeat(100) });
+    const store = new BadLine("bucket", bundle.buckets);
+    const list = store.list.bind(store);
+    store.list = async function* (prefix, signal) {
+      for await (const object of list(prefix, signal)) {
+        bundle.bytes.set("model", new Uint8Array(Buffer.from(later)));
+        yield object;
+      }
+    };
+    const report = await downloadBucket(store, bundle.target, { signal: live, retrier: impatient });
+    expect(await tree(bundle.target)).toEqual({ model: later });
+    expect(report.sizeBytes).toBe(later.length);
+  }
+});
+
+test("damaged bytes are asked for again, and never become a file", async () => {
+  await using bundle = await setUp({ model: "weights" });
+  const store = new BadLine("bucket", bundle.buckets);
+  store.spoil = (bytes, read) => [read < 3 ? Buffer.from("wieghts") : bytes];
+  await downloadBucket(store, bundle.target, { signal: live, retrier: impatient });
+  expect(await tree(bundle.target)).toEqual({ model: "weights" });
+  await rm(bundle.target, { recursive: true });
+  store.spoil = () => [Buffer.from("wieghts")];
+  const transfer = downloadBucket(store, bundle.target, { signal: live, retrier: impatient });
+  await expect(transfer).rejects.toMatchObject({ reason: "corrupted", message: expect.stringContaining("'model'") });
+  expect(await tree(bundle.target)).toEqual({});
+});
+
+test("an aborted transfer ends with the signal's reason and leaves no unfinished file", async () => {
+  await using bundle = await setUp(Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`f${i}`, "x"])));
+  const stop = new AbortController();
+  const transfer = downloadBucket(bundle.store, bundle.target, {
+    signal: stop.signal,
+    onObject: () => stop.abort(new Error("stop now")),
+  });
+  await expect(transfer).rejects.toThrow("stop now");
+  expect(Object.keys(await tree(bundle.target)).every((path) => /^f\d+$/.test(path))).toBe(true);
+});
+
+test("a tree goes up under its prefix, and what came down goes up as the same keys", async () => {
+  const names = fc.stringMatching(/^[a-zA-Z0-9 ._\-äß😀%+]{1,12}$/u).filter((name) => !/^\.+$/.test(name));
+  const paths = fc.uniqueArray(
+    fc.array(names, { minLength: 1, maxLength: 3 }).map((parts) => `d/${parts.join("/")}`),
+    {
+      maxLength: 12,
+    },
+  );
+  await fc.assert(
+    fc.asyncProperty(paths, async (all) => {
+      const keys = all.filter((key) => !all.some((other) => other.startsWith(`${key}/`)));
+      await using bundle = await setUp(Object.fromEntries(keys.map((key) => [key, `content of ${key}`])));
+      await downloadBucket(bundle.store, bundle.target, { signal: live });
+      bundle.buckets.set("results", new Map());
+      const results = new MemoryStore("results", bundle.buckets);
+      const report = await uploadTree(results, "", bundle.target, { signal: live });
+      expect(report.objects).toBe(keys.length);
+      for (const [key, bytes] of bundle.bytes) {
+        expect(Buffer.from(bundle.buckets.get("results")?.get(key) ?? []).equals(bytes)).toBe(true);
+      }
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test("what cannot be an object is reported, and the rest goes up", async () => {
+  await using bundle = await setUp();
+  const results = join(bundle.folder, "results");
+  await mkdir(join(results, "checkpoints"), { recursive: true });
+  await writeFile(join(results, "checkpoints/10"), "weights");
+  await writeFile(join(bundle.folder, "secret"), "outside");
+  await symlink("checkpoints/10", join(results, "latest"));
+  await symlink("../secret", join(results, "out"));
+  await symlink("checkpoints", join(results, "folder"));
+  await symlink("gone", join(results, "broken"));
+  await promisify(execFile)("mkfifo", [join(results, "pipe")]);
+  await writeFile(Buffer.concat([Buffer.from(`${results}/bad-`), Buffer.from([0xff])]), "x");
+  const report = await uploadTree(bundle.store, "training-1/", results, { signal: live });
+  expect([...bundle.bytes.keys()].sort()).toEqual(["training-1/checkpoints/10", "training-1/latest"]);
+  expect(Buffer.from(bundle.bytes.get("training-1/latest") ?? []).toString()).toBe("weights");
+  expect(Object.fromEntries(report.skipped.map(({ path, reason }) => [path, reason]))).toEqual({
+    out: "is a symbolic link that leads out of its folder",
+    folder: "is a symbolic link to a folder",
+    broken: "is a symbolic link that leads nowhere",
+    pipe: "is a pipe, a socket or a device",
+    "bad-ÿ": "has a name that is not UTF-8",
+  });
+});
+
+test("the caller names the keys, and null leaves a file alone", async () => {
+  await using bundle = await setUp();
+  await mkdir(bundle.target);
+  for (const name of ["a", "b", "long"]) await writeFile(join(bundle.target, name), name);
+  const keyOf = (path: string) => (path === "a" ? null : path === "long" ? "k".repeat(1024) : `moved/${path}`);
+  const report = await uploadTree(bundle.store, "run/", bundle.target, { signal: live, keyOf });
+  expect([...bundle.bytes.keys()]).toEqual(["run/moved/b"]);
+  expect(report).toEqual({
+    objects: 1,
+    sizeBytes: 1,
+    skippedCount: 1,
+    skipped: [{ path: "long", reason: "would have a key of more than 1024 bytes" }],
+  });
+});
