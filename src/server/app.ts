@@ -88,6 +88,11 @@ function closeInTime(app: FastifyInstance, closing: AbortController): void {
     cut = setTimeout(() => app.server.closeAllConnections(), CLOSING_MS);
     done();
   });
+  // A connection that was busy when the server began to close would be kept alive after its answer.
+  app.addHook("onSend", (_request, reply, _payload, done) => {
+    if (closing.signal.aborted) reply.header("connection", "close");
+    done();
+  });
   app.addHook("onClose", (_instance, done) => {
     clearTimeout(cut);
     done();

@@ -114,7 +114,7 @@ function schemaOf(contract: RouteContract): FastifySchema {
 }
 
 /** What every route with a token may also answer. */
-const ALWAYS = { 400: Problem, 401: Problem, 500: Problem } as const;
+const ALWAYS = { 400: Problem, 401: Problem, 500: Problem, 503: Problem } as const;
 
 function responsesOf(contract: RouteContract): Record<string, unknown> {
   const answers = contract.access === "open" ? contract.answers : { ...ALWAYS, ...contract.answers };

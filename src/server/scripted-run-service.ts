@@ -19,6 +19,8 @@ export class ScriptedRunService implements RunService {
   readonly #runs = new Map<string, Run>();
   readonly #events = new Map<string, StoryEvent[]>();
   readonly #keys = new Map<string, string>();
+  /** Ids of runs that somebody has waited for. */
+  readonly #waits = new Set<string>();
   readonly #changes = new EventEmitter().setMaxListeners(0);
   readonly #directory: string;
 
@@ -33,6 +35,11 @@ export class ScriptedRunService implements RunService {
 
   write(id: string, text: string | Uint8Array): void {
     appendFileSync(this.#logPath(id, 1), text);
+  }
+
+  /** Resolves when somebody waits for a change of the run or of its log. */
+  async nextWait(id: string): Promise<void> {
+    if (!this.#waits.has(id)) await once(this.#changes, `wait:${id}`);
   }
 
   async submit(request: SubmitRequest, signal: AbortSignal): Promise<{ run: Run; created: boolean }> {
@@ -58,6 +65,7 @@ export class ScriptedRunService implements RunService {
   }
 
   async waitForChange(id: string, afterVersion: number, signal: AbortSignal): Promise<Run> {
+    this.#noteWait(id);
     while (this.#find(id).version <= afterVersion) await once(this.#changes, id, { signal });
     return this.#find(id);
   }
@@ -102,6 +110,7 @@ export class ScriptedRunService implements RunService {
   }
 
   async waitForLog(id: string, learner: number, fromByte: number, signal: AbortSignal): Promise<void> {
+    this.#noteWait(id);
     const done = new AbortController();
     const either = AbortSignal.any([signal, done.signal]);
     try {
@@ -113,6 +122,11 @@ export class ScriptedRunService implements RunService {
 
   localCopy(run: Run): string | null {
     return run.results === null ? this.#directory : null;
+  }
+
+  #noteWait(id: string): void {
+    this.#waits.add(id);
+    this.#changes.emit(`wait:${id}`);
   }
 
   async #waitForEnd(id: string, signal: AbortSignal): Promise<void> {

@@ -1,8 +1,9 @@
-import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
+import type { Run } from "../domain/run.ts";
 import { notAuthenticated } from "../domain/errors.ts";
 import { createApp } from "./app.ts";
 import { ScriptedRunService } from "./scripted-run-service.ts";
@@ -16,6 +17,8 @@ export interface TestServer extends AsyncDisposable {
   readonly logLines: string[];
   /** Listens on a free port; gives the URL. */
   listen(): Promise<string>;
+  /** Puts a run in the queue without HTTP. */
+  addRun(name?: string): Promise<Run>;
   /** Names of uploads that were neither taken over nor removed. */
   leftovers(): Promise<string[]>;
 }
@@ -43,6 +46,23 @@ export async function startTestServer(limits: { definitionBytes?: number } = {})
     listen: async () => {
       await app.listen({ host: "127.0.0.1", port: 0 });
       return `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
+    },
+    addRun: async (name = "a run") => {
+      const zipPath = join(temporaryDirectory, "empty.zip");
+      await writeFile(zipPath, "");
+      const { run } = await runs.submit(
+        {
+          zipPath,
+          zipSizeBytes: 0,
+          sha256: "",
+          manifest: Buffer.from(name),
+          manifestName: "manifest.yaml",
+          idempotencyKey: null,
+          principal: { account: "admin", role: "admin" },
+        },
+        new AbortController().signal,
+      );
+      return run;
     },
     leftovers: () => readdir(temporaryDirectory),
     [Symbol.asyncDispose]: async () => {
