@@ -1,0 +1,46 @@
+import type { Client } from "./client.ts";
+import { persist, type Persistence } from "./persist.ts";
+
+export interface FollowOptions extends Persistence {
+  /** Where to begin, in bytes. */
+  readonly offset?: number;
+  readonly learner?: number | undefined;
+}
+
+/** Below the contract's limit, so that a proxy with the usual timeout of a minute does not cut the wait off. */
+const WAIT_S = 30;
+
+/**
+ * The bytes of a run's log from `offset` to its very end, as they come. A part counts only once it has arrived
+ * whole; after a lost connection the same offset is asked for again, so no byte is lost or doubled. Tries start
+ * anew with every part that arrives.
+ */
+export async function* followLog(client: Client, id: string, options: FollowOptions = {}): AsyncGenerator<Uint8Array> {
+  const { learner, signal } = options;
+  let offset = options.offset ?? 0;
+  for (;;) {
+    const part = await persist(() => client.readLog(id, { offset, learner, waitSeconds: WAIT_S, signal }), options);
+    if (part.bytes.length > 0) {
+      offset += part.bytes.length;
+      yield part.bytes;
+    }
+    if (part.isComplete && offset >= part.sizeBytes) return;
+  }
+}
+
+/** The bytes that the log has now, without waiting for more. */
+export async function* readLogToNow(
+  client: Client,
+  id: string,
+  options: FollowOptions = {},
+): AsyncGenerator<Uint8Array> {
+  const { learner, signal } = options;
+  let offset = options.offset ?? 0;
+  for (;;) {
+    const part = await persist(() => client.readLog(id, { offset, learner, signal }), options);
+    if (part.bytes.length === 0) return;
+    offset += part.bytes.length;
+    yield part.bytes;
+    if (offset >= part.sizeBytes) return;
+  }
+}
