@@ -289,6 +289,7 @@ export function homeInUse(home: string, holder: string): ServiceError {
   );
 }
 
-export function configurationInvalid(fact: string, hint: string): ServiceError {
-  return new ServiceError("invalid", "configuration_invalid", fact, hint);
+/** `details` are the reader's problems, each with its place. */
+export function configurationInvalid(fact: string, hint: string, details: readonly unknown[] = []): ServiceError {
+  return new ServiceError("invalid", "configuration_invalid", fact, hint, { details });
 }

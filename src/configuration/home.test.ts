@@ -1,0 +1,29 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { findConfigurationFile, resolveHome } from "./home.ts";
+
+test("the home is the flag's, else TRAINYARD_HOME, else this user's data folder", () => {
+  expect(resolveHome("/srv/a", { TRAINYARD_HOME: "/srv/b" })).toBe("/srv/a");
+  expect(resolveHome(undefined, { TRAINYARD_HOME: "/srv/b" })).toBe("/srv/b");
+  expect(resolveHome("relative", {})).toBe(join(process.cwd(), "relative"));
+  const usual = resolveHome(undefined, { TRAINYARD_HOME: "" });
+  expect(usual.startsWith(homedir())).toBe(true);
+  expect(usual.endsWith("trainyard")).toBe(true);
+});
+
+test("the configuration file is the named one, else the home's where there is one", async () => {
+  const home = await mkdtemp(join(tmpdir(), "trainyard-home-"));
+  try {
+    expect(findConfigurationFile(home, undefined, {})).toBe(null);
+    await writeFile(join(home, "trainyard.yaml"), "");
+    expect(findConfigurationFile(home, undefined, {})).toBe(join(home, "trainyard.yaml"));
+    expect(findConfigurationFile(home, undefined, { TRAINYARD_CONFIG: "/etc/missing.yaml" })).toBe("/etc/missing.yaml");
+    expect(findConfigurationFile(home, "/etc/other.yaml", { TRAINYARD_CONFIG: "/etc/missing.yaml" })).toBe(
+      "/etc/other.yaml",
+    );
+  } finally {
+    await rm(home, { recursive: true });
+  }
+});

@@ -1,0 +1,25 @@
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import envPaths from "env-paths";
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/** The directory with everything durable: the flag, else TRAINYARD_HOME, else this user's data folder. Absolute. */
+export function resolveHome(flag: string | undefined, env: Variables): string {
+  return resolve(given(flag) ?? given(env["TRAINYARD_HOME"]) ?? envPaths("trainyard", { suffix: "" }).data);
+}
+
+/**
+ * The configuration file: the flag, else TRAINYARD_CONFIG, else `trainyard.yaml` in the home where there is one.
+ * A file that was named is given back also when it is not there, for its reader to say so.
+ */
+export function findConfigurationFile(home: string, flag: string | undefined, env: Variables): string | null {
+  const named = given(flag) ?? given(env["TRAINYARD_CONFIG"]);
+  if (named !== undefined) return resolve(named);
+  const usual = join(home, "trainyard.yaml");
+  return existsSync(usual) ? usual : null;
+}
+
+function given(text: string | undefined): string | undefined {
+  return text === "" ? undefined : text;
+}

@@ -1,0 +1,185 @@
+import { isAbsolute } from "node:path";
+import { z } from "zod";
+import { isHostOrNetwork, parseListenAddress } from "./address.ts";
+import { EnvironmentEntry } from "./environment-entry.ts";
+import { asBoolean, asList, asNumber, asText, setting } from "./setting.ts";
+
+const GIBIBYTE = 1_073_741_824;
+
+function wholeNumber(from: number, to: number) {
+  const error = `a whole number from ${from} to ${to}`;
+  return z.int({ error }).min(from, { error }).max(to, { error });
+}
+
+function number(from: number, to: number) {
+  const error = `a number from ${from} to ${to}`;
+  return z.number({ error }).min(from, { error }).max(to, { error });
+}
+
+/** A word that stands for "none", beside the values of a schema. */
+function orWord<Schema extends z.ZodType>(schema: Schema, word: string, error: string) {
+  return z.union([schema, z.literal(word).transform(() => null)], { error });
+}
+
+const Listen = z.string({ error: "HOST:PORT" }).transform((text, context) => {
+  const address = parseListenAddress(text);
+  if (address !== undefined) return address;
+  context.issues.push({ code: "custom", input: text, message: "HOST:PORT, where a port of 0 picks a free one" });
+  return z.NEVER;
+});
+
+const Roots = z.array(
+  z.string({ error: "an absolute path" }).refine((path) => isAbsolute(path), { error: "an absolute path" }),
+  { error: "a list of folders" },
+);
+
+const Networks = z.array(
+  z
+    .string({ error: "a host, an address or a network" })
+    .refine(isHostOrNetwork, { error: "a host, an address, or a network such as 10.0.0.0/8" }),
+  { error: "a list of hosts and networks" },
+);
+
+/** Every setting there is, in the order of the reference. */
+export const SETTINGS = {
+  listen: setting({
+    type: "HOST:PORT",
+    schema: Listen,
+    default: "127.0.0.1:7878",
+    example: "0.0.0.0:7878",
+    meaning:
+      "Where the server takes requests. Port 0 picks a free one, which `server.json` in the home then names. With anything but a loopback address, other machines can reach the service; they need a token.",
+    fromText: asText,
+  }),
+  "log.level": setting({
+    type: "debug, info, warn or error",
+    schema: z.enum(["debug", "info", "warn", "error"], { error: "debug, info, warn or error" }),
+    default: "info",
+    example: "debug",
+    meaning: "How much the server's own log tells. It never tells a credential.",
+    fromText: asText,
+  }),
+  "retention.days": setting({
+    type: "number or forever",
+    schema: orWord(
+      z.number().positive().max(36_500),
+      "forever",
+      "a number of days above 0 and up to 36500, or the word forever",
+    ),
+    default: "7",
+    example: "forever",
+    meaning:
+      "How long the details of a run are kept after its end; then its history and its run directory are removed. A run that has not ended is never removed, and nothing in a bucket ever is.",
+    fromText: asNumber,
+  }),
+  "devices.cpu_slots": setting({
+    type: "number or auto",
+    schema: orWord(wholeNumber(1, 1024), "auto", "a whole number from 1 to 1024, or the word auto"),
+    default: "auto",
+    example: "8",
+    meaning:
+      "How many devices a machine without GPU offers. `auto` is one for each core, and at least 4 so that every size of run has a place.",
+    fromText: asNumber,
+  }),
+  "stop.grace_seconds": setting({
+    type: "number",
+    schema: number(0, 3600),
+    default: "30",
+    example: "120",
+    meaning: "How long a program may go on after it was asked to stop, where the request does not say.",
+    fromText: asNumber,
+  }),
+  "stores.directory.roots": setting({
+    type: "list of folders",
+    schema: Roots,
+    default: "[]",
+    example: "[/srv/datasets, /mnt/results]",
+    meaning:
+      "Folders, with absolute paths, that manifests may name as `root` of a directory store beside the embedded one. Everybody who may submit can read and write below them.",
+    fromText: asList,
+  }),
+  "stores.network.allow": setting({
+    type: "list of hosts and networks",
+    schema: Networks,
+    default: "[]",
+    example: "[minio.example.com, 10.20.0.0/16]",
+    meaning:
+      "Hosts and networks that runs may use as data stores although they are private. Addresses that give out machine credentials (169.254.0.0/16 and the like) are refused whatever stands here.",
+    fromText: asList,
+  }),
+  "stores.network.allow_private": setting({
+    type: "true, false or auto",
+    schema: orWord(z.boolean(), "auto", "true, false or auto"),
+    default: "auto",
+    example: "true",
+    meaning:
+      "Whether runs may use data stores at any private or loopback address. `auto` allows it only while the server itself listens on a loopback address.",
+    fromText: asBoolean,
+  }),
+  "stores.retry.attempts": setting({
+    type: "number",
+    schema: wholeNumber(1, 20),
+    default: "6",
+    example: "10",
+    meaning: "How often a request to a data store is tried, the first time included, before the run fails for it.",
+    fromText: asNumber,
+  }),
+  "stores.retry.max_delay_seconds": setting({
+    type: "number",
+    schema: number(0.1, 600),
+    default: "30",
+    example: "60",
+    meaning: "The longest pause between two tries; pauses begin at half a second and double.",
+    fromText: asNumber,
+  }),
+  "limits.manifest_bytes": setting({
+    type: "number",
+    schema: wholeNumber(1000, 1_000_000),
+    default: "1000000",
+    example: "100000",
+    meaning: "How large a manifest may be.",
+    fromText: asNumber,
+  }),
+  "limits.definition_bytes": setting({
+    type: "number",
+    schema: wholeNumber(1000, 1024 * GIBIBYTE),
+    default: String(GIBIBYTE),
+    example: "104857600",
+    meaning: "How large the ZIP of a model definition may be.",
+    fromText: asNumber,
+  }),
+  "limits.unpacked_bytes": setting({
+    type: "number",
+    schema: wholeNumber(1000, 1024 * GIBIBYTE),
+    default: String(2 * GIBIBYTE),
+    example: "10737418240",
+    meaning: "How large all files of a model definition together may be once they are unpacked.",
+    fromText: asNumber,
+  }),
+  "limits.unpacked_entries": setting({
+    type: "number",
+    schema: wholeNumber(1, 1_000_000),
+    default: "20000",
+    example: "50000",
+    meaning: "How many files and folders a model definition may hold.",
+    fromText: asNumber,
+  }),
+  environments: setting({
+    type: "list of environments",
+    schema: z.array(EnvironmentEntry, { error: "a list of environments" }),
+    default: "[]",
+    example: "[{framework: tensorflow, version: 1.15.5, aliases: [1.2-py3], python: /opt/tf1/bin/python}]",
+    meaning:
+      "Places to run programs in, beside those that are found by themselves. The fields of an entry are below. Only the file can say it.",
+    fromText: null,
+  }),
+} as const;
+
+export type SettingKey = keyof typeof SETTINGS;
+export const SETTING_KEYS = Object.keys(SETTINGS) as readonly SettingKey[];
+
+export type SettingValues = { readonly [Key in SettingKey]: z.output<(typeof SETTINGS)[Key]["schema"]> };
+
+export function isSettingKey(key: string): key is SettingKey {
+  return Object.hasOwn(SETTINGS, key);
+}
