@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { LOG_COMPLETE_HEADER, LOG_SIZE_HEADER, routePaths } from "../contract/route-paths.ts";
-import type { EventList, ResultList, RunView } from "../contract/run.ts";
+import type { EventList, FailureView, ResultList, RunView } from "../contract/run.ts";
 import type { Problem } from "../contract/problem.ts";
 
 /**
@@ -260,6 +260,22 @@ export function scriptedRun(fields: Partial<RunView> & { readonly id: string }):
     waiting: null,
     failure: null,
     warnings: [],
+    ...fields,
+  };
+}
+
+/** A failure of the user's program, with what was in its log. */
+export function scriptedFailure(fields: Partial<FailureView> = {}): FailureView {
+  return {
+    cause: "program_exit",
+    turn: "program",
+    phase: "running",
+    attempt: 1,
+    exitCode: 1,
+    signal: null,
+    message: "The program ended with exit code 1.",
+    hint: "Read the end of its log.",
+    logTail: [],
     ...fields,
   };
 }

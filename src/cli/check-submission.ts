@@ -1,0 +1,59 @@
+import type { CheckReport, ManifestProblem } from "../contract/manifest-check.ts";
+import type { ArchiveInspection } from "../archive/inspect-archive.ts";
+import { inspectArchive } from "../archive/inspect-archive.ts";
+import { problemOf } from "../contract/problem.ts";
+import { readManifest, type ManifestReading } from "../manifest/read-manifest.ts";
+import { CliError } from "./cli-error.ts";
+import { count, describePlace } from "./report.ts";
+
+export interface CheckedSubmission extends CheckReport {
+  readonly spec: ManifestReading["spec"];
+  /** Null when no ZIP was given, or it is refused. */
+  readonly inspection: ArchiveInspection | null;
+}
+
+/** A ZIP on this disk, and the name by which problems are told. */
+export interface ArchiveToCheck {
+  readonly path: string;
+  readonly shown: string;
+}
+
+/** Everything that can be known about a submission without a server; nothing is thrown for a mistake of the user's. */
+export async function checkSubmission(
+  manifest: { readonly bytes: Uint8Array; readonly shown: string },
+  archive: ArchiveToCheck | null,
+): Promise<CheckedSubmission> {
+  const { spec, problems, warnings } = readManifest(manifest.bytes, manifest.shown);
+  const inspected = archive === null ? null : await inspect(archive);
+  const archiveProblems = inspected !== null && "problem" in inspected ? [inspected.problem] : [];
+  const inspection = inspected !== null && "files" in inspected ? inspected : null;
+  const all = [...problems, ...archiveProblems];
+  return { spec: all.length === 0 ? spec : null, problems: all, warnings, inspection };
+}
+
+async function inspect(archive: ArchiveToCheck): Promise<ArchiveInspection | { readonly problem: ManifestProblem }> {
+  try {
+    return await inspectArchive(archive.path);
+  } catch (error) {
+    const problem = problemOf(error);
+    if (problem === undefined) throw error;
+    return { problem: archiveProblem(archive, problem.code, problem.detail, problem.hint) };
+  }
+}
+
+/** A ZIP as a whole has no line. */
+export function archiveProblem(archive: ArchiveToCheck, code: string, message: string, hint: string): ManifestProblem {
+  return { code, message, hint, file: archive.shown, line: null, column: null, path: "" };
+}
+
+/** Throws all problems at once, each with its place. */
+export function refuseProblems(checked: CheckedSubmission): void {
+  const { problems } = checked;
+  if (problems.length === 0) return;
+  throw new CliError(
+    2,
+    `The submission has ${count(problems.length, "problem")}, so nothing was sent.`,
+    "Mend each of the listed places.",
+    problems.map(describePlace),
+  );
+}

@@ -1,0 +1,81 @@
+/** Something the person at the terminal can act on. Made by the named functions below, beside what the client reports. */
+export class CliError extends Error {
+  override readonly name = "CliError";
+  readonly exitCode: number;
+  /** What to do; empty when the sentence says it all. */
+  readonly hint: string;
+  /** Lines between sentence and hint: places in a manifest, ids that matched. */
+  readonly lines: readonly string[];
+
+  constructor(exitCode: number, message: string, hint = "", lines: readonly string[] = []) {
+    super(message);
+    this.exitCode = exitCode;
+    this.hint = hint;
+    this.lines = lines;
+  }
+}
+
+/** The reader of our output has gone (`| head`). Not an error: there is nobody left to tell. */
+export class ClosedOutput extends Error {
+  override readonly name = "ClosedOutput";
+}
+
+/** Ctrl-C while waiting. The run goes on; `hint` says how to come back. */
+export function detached(message: string, hint: string): CliError {
+  return new CliError(130, message, hint);
+}
+
+export function fileNotFound(path: string, what: string): CliError {
+  return new CliError(2, `There is no file '${path}' (wanted as ${what}).`, "Check the path.");
+}
+
+export function fileNotReadable(path: string, fact: string): CliError {
+  return new CliError(2, `'${path}' cannot be read: ${fact}.`, "Check the path and its permissions.");
+}
+
+export function wrongUse(message: string, hint: string): CliError {
+  return new CliError(2, message, hint);
+}
+
+export function noRunWith(text: string): CliError {
+  return new CliError(
+    3,
+    `No run's id begins with '${text}'.`,
+    "List the runs to see the ids there are (trainyard list); details are kept for a limited time after a run's end.",
+  );
+}
+
+export function noRunYet(): CliError {
+  return new CliError(3, "There is no run yet, so '@' (the newest run) means none.", "Submit one: trainyard submit");
+}
+
+export function ambiguousId(text: string, candidates: readonly string[], isMore: boolean): CliError {
+  const lines = isMore ? [...candidates, "…"] : candidates;
+  const count = isMore ? `more than ${candidates.length}` : String(candidates.length);
+  return new CliError(5, `'${text}' is the beginning of ${count} runs' ids.`, "Give more characters of the id.", lines);
+}
+
+export function noServerKnown(): CliError {
+  return new CliError(
+    6,
+    "No server is known here: TRAINYARD_HOME and TRAINYARD_URL are not set, there is no saved login, and no server has run in the default home.",
+    "Start one on this machine (trainyard serve), or log in to one elsewhere (trainyard login --url URL).",
+  );
+}
+
+/** `fact` says what was found instead of a running server. */
+export function serverNotRunning(home: string, fact: string): CliError {
+  return new CliError(
+    6,
+    `The server of the home '${home}' is not running: ${fact}.`,
+    `Start it: trainyard serve --home ${home}`,
+  );
+}
+
+export function tokenMissing(url: string): CliError {
+  return new CliError(
+    4,
+    `There is no token for the server at ${url}.`,
+    "Set TRAINYARD_TOKEN, give --token-file FILE, or save one with 'trainyard login --url URL'.",
+  );
+}

@@ -1,0 +1,52 @@
+import { Option } from "@commander-js/extra-typings";
+import type { Client } from "../../client/client.ts";
+import { followLog, readLogToNow } from "../../client/follow-log.ts";
+import { waitForEnd } from "../../client/wait-for-run.ts";
+import { connect, type Context } from "../context.ts";
+import { detachable, sayRetry } from "../detach.ts";
+import { wholeNumber, type Program } from "../options.ts";
+import { OUTCOME_CODES, sayOutcome } from "../outcome.ts";
+import { findRunId } from "../run-reference.ts";
+import { tailOffset } from "../tail-offset.ts";
+
+export function addLogs(program: Program, context: Context): void {
+  program
+    .command("logs")
+    .summary("print a run's log, or follow it to its end")
+    .description("Print a run's training log, byte for byte. With -f, follow it to its last byte.")
+    .argument("<id>", "the run's id, the beginning of one, or @ for the newest run")
+    .option("-f, --follow", "wait for more until the log is complete; Ctrl-C detaches")
+    .addOption(new Option("--tail <lines>", "begin with the last lines only").argParser(wholeNumber(0, 1_000_000)))
+    .addOption(
+      new Option("--learner <number>", "the learner whose log it is").default(1).argParser(wholeNumber(1, 10_000)),
+    )
+    .option("--exit-status", "end with the run's outcome: 0 completed, 100 failed, 101 not ended yet, 103 canceled")
+    .action(async (text, options) => {
+      const client = await connect(context);
+      const id = await findRunId(client, text);
+      await detachable(context, id, async (signal) => {
+        const { learner } = options;
+        const offset = options.tail === undefined ? 0 : await tailOffset(client, id, options.tail, { learner, signal });
+        const read = options.follow === true ? followLog : readLogToNow;
+        for await (const bytes of read(client, id, { offset, learner, signal, onRetry: sayRetry(context) })) {
+          await context.io.stdout.write(bytes);
+        }
+        if (options.exitStatus === true) await endWithOutcome(context, client, id, options.follow === true, signal);
+      });
+    });
+}
+
+/** A complete log is not yet an ended run: its results are still being stored. */
+async function endWithOutcome(
+  context: Context,
+  client: Client,
+  id: string,
+  mayWait: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  const run = mayWait
+    ? await waitForEnd(client, id, { signal, onRetry: sayRetry(context) })
+    : await client.call("getRun", { params: { id }, signal });
+  if (mayWait) await sayOutcome(context, run);
+  context.exitCode = OUTCOME_CODES[run.state];
+}

@@ -1,0 +1,99 @@
+import { formatBytes } from "../../base/byte-size.ts";
+import type { BucketView, FailureView, RunView } from "../../contract/run.ts";
+import { connect, type Context } from "../context.ts";
+import { outputOption, type Program } from "../options.ts";
+import { ageOf } from "../output/age.ts";
+import { printData } from "../output/format.ts";
+import { paint, paintState } from "../output/paint.ts";
+import { printable } from "../output/printable.ts";
+import { formatPairs } from "../output/table.ts";
+import { findRunId } from "../run-reference.ts";
+
+export function addShow(program: Program, context: Context): void {
+  program
+    .command("show")
+    .summary("show one run and, if it failed, why")
+    .description("Show one run: its state, why it waits or failed, and where its results are.")
+    .argument("<id>", "the run's id, the beginning of one, or @ for the newest run")
+    .addOption(outputOption("table", "json", "yaml", "name"))
+    .action(async (text, options) => {
+      const client = await connect(context);
+      const id = await findRunId(client, text);
+      const run = await client.call("getRun", { params: { id } });
+      await printData(context.io, options.output, run, {
+        table: () => describeRun(context, run),
+        name: () => `${run.id}\n`,
+      });
+    });
+}
+
+function describeRun(context: Context, run: RunView): string {
+  const { io } = context;
+  const now = io.now();
+  const since = (at: string | null): string | null => (at === null ? null : `${at} (${ageOf(at, now)} ago)`);
+  const facts = formatPairs([
+    ["ID", run.id],
+    ["Name", printable(run.name)],
+    ["Description", run.description === null ? null : printable(run.description)],
+    ["Author", authorOf(run)],
+    ["State", paintState(io.stdout, run.state)],
+    ["Waits for", run.waiting === null ? null : `${printable(run.waiting.reason)} (position ${run.waiting.position})`],
+    ["Attempt", run.attempt > 1 ? String(run.attempt) : null],
+    ["Submitted", since(run.submittedAt)],
+    ["Started", since(run.startedAt)],
+    ["Stop asked", since(run.stopRequestedAt)],
+    ["Ended", since(run.endedAt)],
+    ["Framework", `${printable(run.framework.name)} ${printable(run.framework.version)}`],
+    ["Environment", run.framework.environment === null ? null : printable(run.framework.environment)],
+    ["Devices", devicesOf(run)],
+    ["Command", printable(run.command)],
+    ["Data", run.data === null ? null : placeOf(run.data)],
+    ["Results", resultsOf(run)],
+    ["Local copy", run.results.localCopy],
+    ["ZIP", `${formatBytes(run.definition.sizeBytes)}, SHA-256 ${run.definition.sha256}`],
+  ]);
+  const warnings = run.warnings.map((warning) => `Warning: ${printable(warning)}\n`).join("");
+  return facts + warnings + (run.failure === null ? "" : describeFailure(context, run.failure));
+}
+
+function describeFailure(context: Context, failure: FailureView): string {
+  const { stdout } = context.io;
+  const seen = [
+    failure.exitCode === null ? "" : `exit code ${failure.exitCode}`,
+    failure.signal === null ? "" : `signal ${failure.signal}`,
+    `while ${failure.phase}`,
+  ];
+  const lines = [
+    "",
+    `${paint(stdout, ["red", "bold"], "Failed")}: ${printable(failure.message)}`,
+    `Cause: ${failure.cause} (${seen.filter((part) => part !== "").join(", ")})`,
+    failure.hint === "" ? undefined : `Hint: ${printable(failure.hint)}`,
+    ...(failure.logTail.length === 0 ? [] : ["Last lines of its log:"]),
+    ...failure.logTail.map((line) => `  | ${printable(line.replaceAll("\t", "    "))}`),
+  ];
+  return lines.map((line) => (line === undefined ? "" : `${line}\n`)).join("");
+}
+
+function authorOf(run: RunView): string | null {
+  if (run.author === null) return null;
+  const { name, email } = run.author;
+  const parts = [name, email === null ? null : `<${email}>`].filter((part) => part !== null);
+  return parts.length === 0 ? null : printable(parts.join(" "));
+}
+
+function devicesOf(run: RunView): string {
+  const kind = run.deviceKind === "cpu_slot" ? "CPU slot" : run.deviceKind;
+  const held = run.devices.length === 0 ? "" : `: ${run.devices.join(", ")}`;
+  return `${run.devicesRequested} x ${kind}${held}`;
+}
+
+function placeOf(bucket: BucketView): string {
+  const location = bucket.location === null ? "" : ` at ${printable(bucket.location)}`;
+  return `${bucket.type} bucket '${printable(bucket.bucket)}'${location}`;
+}
+
+function resultsOf(run: RunView): string {
+  const { folder, objects, sizeBytes } = run.results;
+  const stored = objects === null || sizeBytes === null ? "" : ` (${objects} objects, ${formatBytes(sizeBytes)})`;
+  return `${placeOf(run.results)}, folder '${printable(folder)}'${stored}`;
+}

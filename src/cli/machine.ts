@@ -1,0 +1,37 @@
+/**
+ * What the command line needs from the machine it runs on but may not import: the layers below the server. The
+ * composition root hands it in and loads what is behind it only when a method is called.
+ */
+export interface Machine {
+  /** Runs the server until it is asked to end; resolves with the exit code. */
+  serve(options: ServeOptions): Promise<number>;
+  doctor(): Promise<DoctorReport>;
+  /** Which environment a submission on this machine would get. */
+  resolveEnvironment(framework: string, version: string): Promise<EnvironmentAnswer>;
+}
+
+export interface ServeOptions {
+  readonly home: string;
+  /** `HOST:PORT` as written; null leaves it to the configuration. */
+  readonly listen: string | null;
+  /** A configuration file other than the home's own. */
+  readonly config: string | null;
+}
+
+export interface DoctorReport {
+  readonly checks: readonly DoctorCheck[];
+}
+
+export interface DoctorCheck {
+  readonly name: string;
+  /** `missing`: runs here without it. `broken`: something will not work until it is mended. */
+  readonly status: "ok" | "missing" | "broken";
+  readonly found: string;
+  /** The command or the change that mends it. */
+  readonly remedy: string | null;
+}
+
+export type EnvironmentAnswer =
+  | { readonly found: true; readonly label: string }
+  /** `fact` continues "Framework X cannot run here: ". */
+  | { readonly found: false; readonly fact: string; readonly hint: string };

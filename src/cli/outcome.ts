@@ -1,0 +1,35 @@
+import type { RunStateName, RunView } from "../contract/run.ts";
+import { commandLine, say, type Context } from "./context.ts";
+import { formatSpan } from "./output/age.ts";
+import { printable } from "./output/printable.ts";
+
+/** What a command that waits for a run ends with. */
+export const OUTCOME_CODES: Record<RunStateName, number> = {
+  pending: 101,
+  downloading: 101,
+  running: 101,
+  storing: 101,
+  completed: 0,
+  failed: 100,
+  canceled: 103,
+};
+
+/** Tells how a run ended: its results, or why and what to do. */
+export async function sayOutcome(context: Context, run: RunView): Promise<void> {
+  const took =
+    run.endedAt === null ? "" : ` after ${formatSpan(Date.parse(run.endedAt) - Date.parse(run.submittedAt))}`;
+  const place = `bucket '${printable(run.results.bucket)}', folder '${printable(run.results.folder)}'`;
+  if (run.failure === null) {
+    await say(context, `Run ${run.id} ${run.state}${took}. Results: ${place}.`);
+    return;
+  }
+  await say(context, `Run ${run.id} failed${took}: ${printable(run.failure.message)}`);
+  if (run.failure.hint !== "") await say(context, `hint: ${printable(run.failure.hint)}`);
+  await say(context, `More: ${commandLine(context, `show ${run.id}`)}`);
+}
+
+/** One line about what a run does now, for someone who waits for it. */
+export function describeProgress(run: RunView): string {
+  if (run.waiting !== null) return `${run.state}: ${printable(run.waiting.reason)} (position ${run.waiting.position})`;
+  return run.state;
+}

@@ -1,0 +1,109 @@
+import { CommanderError } from "@commander-js/extra-typings";
+import { createContext, type Context } from "./context.ts";
+import { ClosedOutput } from "./cli-error.ts";
+import type { CliIo } from "./io.ts";
+import type { Machine } from "./machine.ts";
+import { emptyProgram, type Program } from "./options.ts";
+import { failureReport, formatFailure } from "./report.ts";
+
+type AddCommand = (program: Program, context: Context) => void;
+
+/** Every command, in the order of the help; each file is loaded only where its command is meant. */
+const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  submit: async () => (await import("./commands/submit.ts")).addSubmit,
+  list: async () => (await import("./commands/list.ts")).addList,
+  show: async () => (await import("./commands/show.ts")).addShow,
+  logs: async () => (await import("./commands/logs.ts")).addLogs,
+};
+
+/** Runs one command line and resolves with its exit code. Rejects never: what goes wrong is told on stderr. */
+export async function runCli(
+  program: "trainyard" | "bx",
+  args: readonly string[],
+  io: CliIo,
+  machine: Machine,
+): Promise<number> {
+  const context = createContext(io, machine);
+  try {
+    if (program === "bx") return await (await import("./bx/bx.ts")).runBx(args, context);
+    return await runTrainyard(args, context);
+  } catch (error) {
+    return await reportQuietly(error, context);
+  }
+}
+
+async function reportQuietly(error: unknown, context: Context): Promise<number> {
+  if (error instanceof ClosedOutput) return 0;
+  const report = await failureReport(error, context);
+  try {
+    await context.io.stderr.write(formatFailure(context, report));
+  } catch {
+    // Nobody reads stderr any more; the exit code still tells.
+  }
+  return report.exitCode;
+}
+
+async function runTrainyard(args: readonly string[], context: Context): Promise<number> {
+  const name = commandIn(args);
+  const isKnown = name !== undefined && Object.hasOwn(COMMANDS, name);
+  const program = await buildTrainyard(context, isKnown ? [name] : Object.keys(COMMANDS));
+  const talk = { out: "", err: "" };
+  prepare(program, context, talk);
+  try {
+    await program.parseAsync(args.length === 0 ? ["--help"] : args, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    context.exitCode = error.exitCode === 0 ? 0 : 2;
+  }
+  if (talk.out !== "") await context.io.stdout.write(talk.out);
+  if (talk.err !== "") await context.io.stderr.write(talk.err);
+  return context.exitCode;
+}
+
+/** `trainyard` with the named commands; with all of them it is what the reference describes. */
+export async function buildTrainyard(context: Context, names = Object.keys(COMMANDS)): Promise<Program> {
+  const program = emptyProgram();
+  for (const name of names) (await COMMANDS[name]?.())?.(program, context);
+  return program;
+}
+
+/** Keeps the parser from writing and exiting by itself, and lets it hand the flags over before a command runs. */
+function prepare(program: Program, context: Context, talk: { out: string; err: string }): void {
+  const output = {
+    writeOut: (text: string) => void (talk.out += text),
+    writeErr: (text: string) => void (talk.err += text),
+    getOutHelpWidth: () => context.io.stdout.columns ?? 100,
+    getErrHelpWidth: () => context.io.stderr.columns ?? 100,
+    getOutHasColors: () => context.io.stdout.hasColor,
+    getErrHasColors: () => context.io.stderr.hasColor,
+  };
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput(output).showHelpAfterError("hint: --help shows what can be written.");
+  }
+  program.on("option:version", () => {
+    talk.out += `trainyard ${productVersion()}\n`;
+    throw new CommanderError(0, "commander.version", "version");
+  });
+  program.hook("preAction", () => {
+    context.flags = program.opts();
+  });
+}
+
+const FLAGS_WITH_VALUE = new Set(["--home", "--url", "--token-file"]);
+
+/** The word that names the command, past the flags of the program. */
+function commandIn(args: readonly string[]): string | undefined {
+  for (let i = 0; i < args.length; i += 1) {
+    const word = args[i] as string;
+    if (FLAGS_WITH_VALUE.has(word)) i += 1;
+    else if (!word.startsWith("-")) return word;
+  }
+  return undefined;
+}
+
+function productVersion(): string {
+  const { readFileSync } = process.getBuiltinModule("node:fs");
+  // Two levels up is the package's root, from `src/cli` and from `dist/cli` alike.
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}

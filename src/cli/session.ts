@@ -1,0 +1,154 @@
+import { join, resolve } from "node:path";
+import { createClient, type Client } from "../client/client.ts";
+import { ClientError } from "../client/client-error.ts";
+import type { Fetch } from "../client/transport.ts";
+import { fileNotFound, noServerKnown, serverNotRunning, tokenMissing, wrongUse } from "./cli-error.ts";
+import { readTextIfThere } from "./files.ts";
+import { httpTransport } from "./http-transport.ts";
+import type { CliIo } from "./io.ts";
+
+/** The flags of `trainyard` itself, which every command understands. */
+export interface ConnectionFlags {
+  readonly home?: string | undefined;
+  readonly url?: string | undefined;
+  readonly tokenFile?: string | undefined;
+}
+
+/** A server to talk to, and how it was found. `home` is set where a home on this machine told. */
+export interface Connection {
+  readonly url: string;
+  readonly token: string;
+  readonly home: string | null;
+}
+
+export interface SavedLogin {
+  readonly url: string;
+  readonly token: string;
+}
+
+/** The home that `serve` would use: the flag, TRAINYARD_HOME, or the user's data folder. */
+export async function homeFor(flags: ConnectionFlags, io: CliIo): Promise<string> {
+  const named = namedHome(flags, io);
+  return named ?? (await io.folders()).home;
+}
+
+/**
+ * Which server is meant: the flags; else TRAINYARD_HOME; else TRAINYARD_URL with TRAINYARD_TOKEN; else the saved
+ * login; else the default home, if a server has run there.
+ */
+export async function findConnection(flags: ConnectionFlags, io: CliIo): Promise<Connection> {
+  const found = flags.url === undefined ? await usualConnection(flags, io) : await connectionTo(flags.url, flags, io);
+  if (flags.tokenFile === undefined) return found;
+  return { ...found, token: await tokenIn(flags.tokenFile, io) };
+}
+
+async function usualConnection(flags: ConnectionFlags, io: CliIo): Promise<Connection> {
+  const home = namedHome(flags, io);
+  if (home !== undefined) {
+    const connection = await connectionOfHome(home);
+    if (connection === undefined) throw serverNotRunning(home, "no server has run there yet (there is no server.json)");
+    return connection;
+  }
+  const url = io.env["TRAINYARD_URL"];
+  if (url !== undefined && url !== "") return await connectionTo(url, flags, io);
+  const folders = await io.folders();
+  const login = await savedLogin(folders.config);
+  if (login !== undefined) return { ...login, home: null };
+  const connection = await connectionOfHome(folders.home);
+  if (connection === undefined) throw noServerKnown();
+  return connection;
+}
+
+function namedHome(flags: ConnectionFlags, io: CliIo): string | undefined {
+  if (flags.home !== undefined) return resolve(io.cwd, flags.home);
+  const home = io.env["TRAINYARD_HOME"];
+  return home === undefined || home === "" ? undefined : resolve(io.cwd, home);
+}
+
+async function connectionTo(url: string, flags: ConnectionFlags, io: CliIo): Promise<Connection> {
+  const checked = checkedUrl(url);
+  const token = io.env["TRAINYARD_TOKEN"] ?? "";
+  if (token !== "") return { url: checked, token, home: null };
+  if (flags.tokenFile !== undefined) return { url: checked, token: "", home: null };
+  const login = await savedLogin((await io.folders()).config);
+  if (login === undefined || checkedUrl(login.url) !== checked) throw tokenMissing(checked);
+  return { url: checked, token: login.token, home: null };
+}
+
+/** What a server left in its home for programs on the same machine; undefined where none has run. */
+async function connectionOfHome(home: string): Promise<Connection | undefined> {
+  const [record, token] = await Promise.all([
+    readTextIfThere(join(home, "server.json")),
+    readTextIfThere(join(home, "admin-token")),
+  ]);
+  if (record === undefined || token === undefined) return undefined;
+  const { url } = JSON.parse(record) as { url: string };
+  return { url, token: token.trim(), home };
+}
+
+export function checkedUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !["http:", "https:"].includes(url.protocol)) {
+    throw wrongUse(`'${text}' is not the address of a server.`, "Write it as http://HOST:PORT or https://HOST.");
+  }
+  return url.href.replace(/\/+$/, "");
+}
+
+export async function tokenIn(path: string, io: CliIo): Promise<string> {
+  const token = await readTextIfThere(resolve(io.cwd, path));
+  if (token === undefined) throw fileNotFound(path, "the file with the token");
+  return token.trim();
+}
+
+export function loginFile(configFolder: string): string {
+  return join(configFolder, "login.json");
+}
+
+async function savedLogin(configFolder: string): Promise<SavedLogin | undefined> {
+  const text = await readTextIfThere(loginFile(configFolder));
+  return text === undefined ? undefined : (JSON.parse(text) as SavedLogin);
+}
+
+/** A client for the connection. Where a home told of it, a server that came back on another port is found again. */
+export function clientFor(connection: Connection, onUpload?: (sentBytes: number) => void): Client {
+  const direct = httpTransport(onUpload);
+  const { home } = connection;
+  const fetch = home === null ? direct : throughHome(home, connection.url, direct);
+  return createClient({ url: connection.url, token: connection.token, fetch });
+}
+
+function throughHome(home: string, firstUrl: string, direct: Fetch): Fetch {
+  let currentUrl = firstUrl;
+  return async (url, init) => {
+    try {
+      return await direct(currentUrl + url.slice(firstUrl.length), init);
+    } catch (error) {
+      // Whoever asked decides about another try; the next one goes to where the server says it is now.
+      currentUrl = (await connectionOfHome(home).catch(() => undefined))?.url ?? currentUrl;
+      throw error;
+    }
+  };
+}
+
+/**
+ * A better sentence for a failed call where a home told of the server: its process has ended. Asked only after a
+ * failure, because a process id means nothing across containers that share a home.
+ */
+export async function explainFailure(error: unknown, connection: Connection): Promise<unknown> {
+  if (!(error instanceof ClientError) || connection.home === null) return error;
+  if (error.kind !== "unreachable" && error.problem?.kind !== "unauthenticated") return error;
+  const record = await readTextIfThere(join(connection.home, "server.json"));
+  if (record === undefined) return serverNotRunning(connection.home, "it has ended (its server.json is gone)");
+  const { pid } = JSON.parse(record) as { pid: number };
+  return isAlive(pid) ? error : serverNotRunning(connection.home, `its process ${pid} has ended`);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: it is there and belongs to somebody else.
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}
