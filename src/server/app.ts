@@ -32,6 +32,7 @@ const HEADERS_MS = 15_000;
 const REQUEST_MS = 3_600_000;
 /** How long answers may go on after the server was asked to close. */
 const CLOSING_MS = 5_000;
+const SWEEP_MS = 20;
 const HEADER_LIMIT_BYTES = 65_536;
 
 /** The HTTP server over the route contract, ready to listen. It owns nothing that it is given; `close()` lets go of connections only. */
@@ -82,19 +83,18 @@ function createBareApp(logger: LoggerSettings, closing: AbortSignal): FastifyIns
 
 /** Waits of requests end as soon as the server closes, and a client that does not read cannot hold it up for long. */
 function closeInTime(app: FastifyInstance, closing: AbortController): void {
-  let cut: NodeJS.Timeout | undefined;
+  let timers: NodeJS.Timeout[] = [];
   app.addHook("preClose", (done) => {
     closing.abort();
-    cut = setTimeout(() => app.server.closeAllConnections(), CLOSING_MS);
-    done();
-  });
-  // A connection that was busy when the server began to close would be kept alive after its answer.
-  app.addHook("onSend", (_request, reply, _payload, done) => {
-    if (closing.signal.aborted) reply.header("connection", "close");
+    timers = [
+      // Node closes the connections that are idle when it begins to close, not those that become idle later.
+      setInterval(() => app.server.closeIdleConnections(), SWEEP_MS),
+      setTimeout(() => app.server.closeAllConnections(), CLOSING_MS),
+    ];
     done();
   });
   app.addHook("onClose", (_instance, done) => {
-    clearTimeout(cut);
+    for (const timer of timers) clearTimeout(timer);
     done();
   });
 }

@@ -96,9 +96,16 @@ async function receiveMultipart(request: FastifyRequest, settings: UploadSetting
     if (manifest === undefined) throw missingPart("manifest", "the YAML or JSON text");
   } catch (error) {
     if (zip !== undefined) await rm(zip.path, { force: true });
-    throw error;
+    throw isParserError(error)
+      ? requestInvalid(`The multipart body is broken: ${error.message}.`, "Let a library or curl -F make the body.")
+      : error;
   }
   return { zip, manifest: manifest.bytes, manifestName: manifest.name };
+}
+
+/** The multipart parser's own complaints are bare errors; refusals, trouble with files and lost connections have codes. */
+function isParserError(error: unknown): error is Error {
+  return error instanceof Error && !("code" in error);
 }
 
 async function receiveDefinition(source: Readable, settings: UploadSettings): Promise<UploadedFile> {

@@ -12,6 +12,7 @@ export function runRoutes(runs: RunService, uploads: UploadSettings, closing: Ab
     submitRun: async ({ headers, principal, request, reply }) => {
       const { zip, manifest, manifestName } = await receiveUpload(request, uploads);
       using limit = requestSignal(reply, closing);
+      let isTakenOver = false;
       try {
         const { run, created } = await runs.submit(
           {
@@ -25,10 +26,10 @@ export function runRoutes(runs: RunService, uploads: UploadSettings, closing: Ab
           },
           limit.signal,
         );
+        isTakenOver = created;
         return { status: created ? 201 : 200, body: viewRun(run, runs) };
-      } catch (error) {
-        await rm(zip.path, { force: true });
-        throw error;
+      } finally {
+        if (!isTakenOver) await rm(zip.path, { force: true });
       }
     },
 
