@@ -54,20 +54,20 @@ const FRAMEWORKS: readonly Framework[] = [
 ];
 
 /** Other spellings of the same thing. `torch` is not among them: then, it meant Lua Torch7. */
-const ALIASES: Readonly<Record<string, string>> = {
-  sklearn: "scikit-learn",
-  scikit_learn: "scikit-learn",
-  nodejs: "node",
-  "node.js": "node",
-  python3: "python",
-};
+const ALIASES: ReadonlyMap<string, string> = new Map([
+  ["sklearn", "scikit-learn"],
+  ["scikit_learn", "scikit-learn"],
+  ["nodejs", "node"],
+  ["node.js", "node"],
+  ["python3", "python"],
+]);
 
 const BY_NAME: ReadonlyMap<string, Framework> = new Map(FRAMEWORKS.map((framework) => [framework.name, framework]));
 
 /** The name under which this service knows a framework; unknown names come back in lower case. */
 export function canonicalFrameworkName(text: string): string {
   const name = text.trim().toLowerCase();
-  return ALIASES[name] ?? name;
+  return ALIASES.get(name) ?? name;
 }
 
 export function knownFramework(name: string): Framework | undefined {

@@ -8,9 +8,10 @@ import { findPrograms, isInVirtualEnvironment, programIdentity } from "./interpr
 import { SYSTEM_PATH } from "./learner-path.ts";
 import { PROBE_MARK, PROBE_PROGRAM } from "./python-probe-program.ts";
 
+/** A module that is installed, after its import was tried. */
 export type ModuleReport =
-  | { readonly module: string; readonly version: string }
-  | { readonly module: string; readonly reason: string };
+  | { readonly status: "imported"; readonly module: string; readonly version: string }
+  | { readonly status: "failed"; readonly module: string; readonly reason: string };
 
 /** What one Python said about itself. */
 export type PythonReport =
@@ -20,7 +21,6 @@ export type PythonReport =
       readonly interpreter: string;
       readonly version: string;
       readonly inVirtualEnvironment: boolean;
-      /** Only modules that are installed. */
       readonly modules: readonly ModuleReport[];
     }
   | { readonly status: "broken"; readonly interpreter: string; readonly reason: string };
@@ -98,6 +98,8 @@ const Fact = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("failed"), module: z.string(), reason: z.string() }),
 ]);
 
+type Fact = z.infer<typeof Fact>;
+
 async function readReport(candidate: string, ending: CommandEnding, timeLimitMs: number): Promise<PythonReport> {
   if (ending.status === "not_started") {
     return { status: "broken", interpreter: candidate, reason: `it does not start (${ending.reason})` };
@@ -107,21 +109,26 @@ async function readReport(candidate: string, ending: CommandEnding, timeLimitMs:
   if (self === undefined) {
     return { status: "broken", interpreter: candidate, reason: describeEnding(ending, timeLimitMs) };
   }
-  const modules = facts.filter((fact) => fact.kind === "module" || fact.kind === "failed");
-  const last = facts.at(-1);
   return {
     status: "works",
     interpreter: self.executable,
     version: self.version,
     inVirtualEnvironment: await isInVirtualEnvironment(self.executable),
-    modules:
-      last?.kind === "importing"
-        ? [...modules, { module: last.module, reason: `importing it: ${describeEnding(ending, timeLimitMs)}` }]
-        : modules,
+    modules: readModules(facts, describeEnding(ending, timeLimitMs)),
   };
 }
 
-function readFacts(output: string): readonly z.infer<typeof Fact>[] {
+function readModules(facts: readonly Fact[], ending: string): readonly ModuleReport[] {
+  return facts.flatMap((fact, index): ModuleReport[] => {
+    if (fact.kind === "module") return [{ status: "imported", module: fact.module, version: fact.version }];
+    if (fact.kind === "failed") return [{ status: "failed", module: fact.module, reason: fact.reason }];
+    // An import that is the last thing heard of did not come back.
+    const isLast = fact.kind === "importing" && index === facts.length - 1;
+    return isLast ? [{ status: "failed", module: fact.module, reason: `importing it: ${ending}` }] : [];
+  });
+}
+
+function readFacts(output: string): readonly Fact[] {
   return output
     .split("\n")
     .filter((line) => line.startsWith(PROBE_MARK))

@@ -68,12 +68,8 @@ function explainMissing(survey: Survey, framework: Framework, version: string): 
     };
   }
   if (discovery.by === "python_module" || discovery.by === "python") {
-    const missing =
-      discovery.by === "python"
-        ? "no working Python was found"
-        : (brokenImport(survey, discovery.module) ?? `no Python with ${discovery.module} was found`);
     return {
-      fact: `${missing} (${lookedAt(survey.pythons)})`,
+      fact: `${missingPython(survey, framework)} (${lookedAt(survey.pythons)})`,
       hint: `${installHint(framework, version)} Or the operator adds ${entry}.`,
     };
   }
@@ -81,6 +77,12 @@ function explainMissing(survey: Survey, framework: Framework, version: string): 
     fact: `the name is known${versionsThen(framework)}, but it is not installed here`,
     hint: `The operator can add ${entry}, with the interpreter or folders to use and a command that shows that it works.`,
   };
+}
+
+function missingPython(survey: Survey, { discovery, versionsThen }: Framework): string {
+  if (discovery.by !== "python_module") return "no working Python was found";
+  const known = versionsThen.length > 0 ? "the name is known, but " : "";
+  return brokenImport(survey, discovery.module) ?? `${known}no Python with ${discovery.module} was found`;
 }
 
 function versionsThen(framework: Framework): string {
@@ -108,7 +110,7 @@ function brokenImport(survey: Survey, module: string): string | undefined {
   for (const python of survey.pythons) {
     if (python.status === "broken") continue;
     const report = python.modules.find((found) => found.module === module);
-    if (report !== undefined && "reason" in report) {
+    if (report?.status === "failed") {
       return `${python.interpreter} has ${module}, but it cannot be imported: ${report.reason}`;
     }
   }

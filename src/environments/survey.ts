@@ -85,11 +85,11 @@ function offersOfPython(report: PythonReport): readonly Offer[] {
   const { interpreter, version: pythonVersion, inVirtualEnvironment, modules } = report;
   const placement = placePython(interpreter, inVirtualEnvironment);
   const python = `Python ${pythonVersion} (${interpreter})`;
-  const versions = new Map(modules.map((module) => [module.module, "version" in module ? module.version : undefined]));
   const frameworks = probedModules().flatMap(({ framework, module }) => {
-    const version = versions.get(module);
-    if (version === undefined) return [];
-    return [found(framework.name, version, `${framework.title} ${version} on ${python}`, placement, pythonVersion)];
+    const report = modules.find((one) => one.module === module);
+    if (report?.status !== "imported") return [];
+    const label = `${framework.title} ${report.version} on ${python}`;
+    return [found(framework.name, report.version, label, placement, pythonVersion)];
   });
   return [...frameworks, found("python", pythonVersion, python, placement, pythonVersion)];
 }
