@@ -19,8 +19,8 @@ export class ScriptedRunService implements RunService {
   readonly #runs = new Map<string, Run>();
   readonly #events = new Map<string, StoryEvent[]>();
   readonly #keys = new Map<string, string>();
-  /** Ids of runs that somebody has waited for. */
-  readonly #waits = new Set<string>();
+  /** Waits by run: how many began, and how many of them are over. */
+  readonly #waits = new Map<string, { begun: number; ended: number }>();
   readonly #changes = new EventEmitter().setMaxListeners(0);
   readonly #directory: string;
 
@@ -39,7 +39,13 @@ export class ScriptedRunService implements RunService {
 
   /** Resolves when somebody waits for a change of the run or of its log. */
   async nextWait(id: string): Promise<void> {
-    if (!this.#waits.has(id)) await once(this.#changes, `wait:${id}`);
+    while (this.#waitsOf(id).begun === 0) await once(this.#changes, `wait:${id}`);
+  }
+
+  /** Resolves when every wait that began for the run is over. */
+  async waitsEnded(id: string): Promise<void> {
+    const waits = this.#waitsOf(id);
+    while (waits.ended < waits.begun) await once(this.#changes, `wait:${id}`);
   }
 
   async submit(request: SubmitRequest, signal: AbortSignal): Promise<{ run: Run; created: boolean }> {
@@ -65,7 +71,7 @@ export class ScriptedRunService implements RunService {
   }
 
   async waitForChange(id: string, afterVersion: number, signal: AbortSignal): Promise<Run> {
-    this.#noteWait(id);
+    using _ = this.#noteWait(id);
     while (this.#find(id).version <= afterVersion) await once(this.#changes, id, { signal });
     return this.#find(id);
   }
@@ -110,7 +116,7 @@ export class ScriptedRunService implements RunService {
   }
 
   async waitForLog(id: string, learner: number, fromByte: number, signal: AbortSignal): Promise<void> {
-    this.#noteWait(id);
+    using _ = this.#noteWait(id);
     const done = new AbortController();
     const either = AbortSignal.any([signal, done.signal]);
     try {
@@ -120,13 +126,26 @@ export class ScriptedRunService implements RunService {
     }
   }
 
-  localCopy(run: Run): string | null {
-    return run.results === null ? this.#directory : null;
+  localCopy(_run: Run): string | null {
+    return null;
   }
 
-  #noteWait(id: string): void {
-    this.#waits.add(id);
+  #waitsOf(id: string): { begun: number; ended: number } {
+    const waits = this.#waits.get(id) ?? { begun: 0, ended: 0 };
+    this.#waits.set(id, waits);
+    return waits;
+  }
+
+  #noteWait(id: string): Disposable {
+    const waits = this.#waitsOf(id);
+    waits.begun += 1;
     this.#changes.emit(`wait:${id}`);
+    return {
+      [Symbol.dispose]: () => {
+        waits.ended += 1;
+        this.#changes.emit(`wait:${id}`);
+      },
+    };
   }
 
   async #waitForEnd(id: string, signal: AbortSignal): Promise<void> {
