@@ -1,4 +1,4 @@
 import { describeEngine } from "../conformance.ts";
-import { localSetup } from "./local-setup.ts";
+import { localSetup } from "./conformance.ts";
 
 describeEngine("local", localSetup);

@@ -8,6 +8,8 @@ import { TRAINING_LOG } from "./training-log.ts";
 
 /** After how many processes a look at all of them lets other work of the server run. */
 const LOOK_SLICE = 256;
+/** On a machine where others' processes come and go all the time, a look that is a little too short must do. */
+const MOST_LOOKS = 5;
 
 /**
  * The living processes of one learner, its shim apart. A process is one of them when
@@ -34,10 +36,21 @@ export class LearnerProcesses {
     this.#sessionIsOurs = shimJustEnded;
   }
 
+  /**
+   * Nobody is found only when nobody vanished during the look either: a process that forks and ends, over and over, is
+   * otherwise gone when it is looked at, and its successor was not there when they were listed.
+   */
   async look(): Promise<readonly ProcessStat[]> {
+    for (let looks = 1; ; looks++) {
+      const { candidates, vanished } = await this.#startedSinceShim();
+      const members = this.#membersAmong(candidates);
+      if (members.length > 0 || vanished === 0 || looks === MOST_LOOKS) return members;
+    }
+  }
+
+  #membersAmong(candidates: readonly ProcessStat[]): readonly ProcessStat[] {
     const numberHolder = readProcess(this.#learner.pid);
     const shimIsThere = numberHolder?.startTime === this.#learner.startTime;
-    const candidates = await this.#startedSinceShim();
     const members = new Map<number, ProcessStat>();
     let sessionLives = shimIsThere;
     for (const candidate of candidates) {
@@ -57,17 +70,18 @@ export class LearnerProcesses {
     return log !== undefined && (isOpenOn(candidate.pid, 1, log) || isOpenOn(candidate.pid, 2, log));
   }
 
-  async #startedSinceShim(): Promise<readonly ProcessStat[]> {
-    const found: ProcessStat[] = [];
+  async #startedSinceShim(): Promise<{ candidates: readonly ProcessStat[]; vanished: number }> {
+    const candidates: ProcessStat[] = [];
     let looked = 0;
+    let vanished = 0;
     for (const pid of listPids()) {
       if (++looked % LOOK_SLICE === 0) await breathe();
       if (pid === process.pid || pid === this.#learner.pid) continue;
       const candidate = readProcess(pid);
-      if (candidate === null || isDead(candidate)) continue;
-      if (candidate.startTime >= this.#learner.startTime) found.push(candidate);
+      if (candidate === null) vanished++;
+      else if (!isDead(candidate) && candidate.startTime >= this.#learner.startTime) candidates.push(candidate);
     }
-    return found;
+    return { candidates, vanished };
   }
 }
 
