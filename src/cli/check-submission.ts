@@ -8,6 +8,8 @@ import { count, describePlace } from "./report.ts";
 
 export interface CheckedSubmission extends CheckReport {
   readonly spec: ManifestReading["spec"];
+  /** The manifest's name, as problems tell it. */
+  readonly manifestFile: string;
   /** Null when no ZIP was given, or it is refused. */
   readonly inspection: ArchiveInspection | null;
 }
@@ -28,7 +30,7 @@ export async function checkSubmission(
   const archiveProblems = inspected !== null && "problem" in inspected ? [inspected.problem] : [];
   const inspection = inspected !== null && "files" in inspected ? inspected : null;
   const all = [...problems, ...archiveProblems];
-  return { spec: all.length === 0 ? spec : null, problems: all, warnings, inspection };
+  return { spec: all.length === 0 ? spec : null, problems: all, warnings, inspection, manifestFile: manifest.shown };
 }
 
 async function inspect(archive: ArchiveToCheck): Promise<ArchiveInspection | { readonly problem: ManifestProblem }> {

@@ -37,6 +37,20 @@ export function wrongUse(message: string, hint: string): CliError {
   return new CliError(2, message, hint);
 }
 
+export function onlyDefinition(path: string): CliError {
+  return wrongUse(
+    `'${path}' is a model definition, and there is no manifest with it.`,
+    "Give the manifest too (YAML or JSON).",
+  );
+}
+
+export function notAManifest(path: string): CliError {
+  return wrongUse(
+    `'${path}' is a folder and cannot be the manifest.`,
+    "Give a model definition and a manifest (YAML or JSON).",
+  );
+}
+
 export function noRunWith(text: string): CliError {
   return new CliError(
     3,

@@ -4,6 +4,7 @@ import { ClosedOutput } from "./cli-error.ts";
 import type { CliIo } from "./io.ts";
 import type { Machine } from "./machine.ts";
 import { emptyProgram, type Program } from "./options.ts";
+import { productVersion } from "./product-version.ts";
 import { failureReport, formatFailure } from "./report.ts";
 
 type AddCommand = (program: Program, context: Context) => void;
@@ -14,6 +15,14 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   list: async () => (await import("./commands/list.ts")).addList,
   show: async () => (await import("./commands/show.ts")).addShow,
   logs: async () => (await import("./commands/logs.ts")).addLogs,
+  events: async () => (await import("./commands/events.ts")).addEvents,
+  results: async () => (await import("./commands/results.ts")).addResults,
+  stop: async () => (await import("./commands/stop.ts")).addStop,
+  delete: async () => (await import("./commands/delete.ts")).addDelete,
+  check: async () => (await import("./commands/check.ts")).addCheck,
+  serve: async () => (await import("./commands/serve.ts")).addServe,
+  doctor: async () => (await import("./commands/doctor.ts")).addDoctor,
+  login: async () => (await import("./commands/login.ts")).addLogin,
 };
 
 /** Runs one command line and resolves with its exit code. Rejects never: what goes wrong is told on stderr. */
@@ -99,11 +108,4 @@ function commandIn(args: readonly string[]): string | undefined {
     else if (!word.startsWith("-")) return word;
   }
   return undefined;
-}
-
-function productVersion(): string {
-  const { readFileSync } = process.getBuiltinModule("node:fs");
-  // Two levels up is the package's root, from `src/cli` and from `dist/cli` alike.
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -2,7 +2,7 @@ import { mkdtemp, open, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { MANIFEST_LIMITS } from "../manifest/limits.ts";
-import { CliError, fileNotFound, fileNotReadable, wrongUse } from "./cli-error.ts";
+import { CliError, fileNotFound, fileNotReadable, notAManifest } from "./cli-error.ts";
 import type { CliIo } from "./io.ts";
 import { factOf, isMissing } from "./files.ts";
 
@@ -15,19 +15,19 @@ export interface SubmissionFiles {
 
 type FileKind = "archive" | "folder" | "text";
 
-/** Tells ZIP (or folder) and manifest apart by what they are, so that their order does not matter. */
+/** Tells model definition and manifest apart by what they are; where that says nothing, the definition comes first. */
 export async function tellApart(first: string, second: string, io: CliIo): Promise<SubmissionFiles> {
   const [a, b] = await Promise.all([look(first, "the model definition", io), look(second, "the manifest", io)]);
-  const [definition, manifest] = a.kind === "text" && b.kind !== "text" ? [b, a] : [a, b];
-  if (manifest.kind !== "text") {
-    throw wrongUse(
-      `Neither '${first}' nor '${second}' is a manifest.`,
-      "Give the model definition (a .zip or a folder) and the manifest (YAML or JSON).",
-    );
-  }
-  // Two texts: the first stands where the ZIP should, and reading it as one says what is wrong with it.
+  const [definition, manifest] = likenessToDefinition(a) < likenessToDefinition(b) ? [b, a] : [a, b];
+  if (manifest.kind === "folder") throw notAManifest(manifest.shown);
+  // A text that stands where the ZIP should is read as one, which says what is wrong with it.
   const kind = definition.kind === "folder" ? "folder" : "archive";
-  return { definition: { kind, path: definition.path, shown: definition.shown }, manifest };
+  return { definition: { ...definition, kind }, manifest };
+}
+
+function likenessToDefinition({ kind, shown }: LookedAt): number {
+  if (kind !== "text") return 2;
+  return /\.(ya?ml|json)$/i.test(shown) ? 0 : 1;
 }
 
 export interface LookedAt {

@@ -38,7 +38,7 @@ export function formatPairs(pairs: readonly (readonly [string, string | null | u
 }
 
 /** How many terminal cells a text takes. The tables for that are loaded only where a text is not plain ASCII. */
-async function widthMeter(texts: readonly string[]): Promise<(text: string) => number> {
+export async function widthMeter(texts: readonly string[]): Promise<(text: string) => number> {
   // eslint-disable-next-line no-control-regex -- `printable` has removed them; this asks for ASCII.
   if (texts.every((text) => /^[\x00-\x7f]*$/.test(text))) return (text) => text.length;
   const { default: stringWidth } = await import("string-width");

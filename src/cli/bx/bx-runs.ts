@@ -1,0 +1,99 @@
+import type { Client } from "../../client/client.ts";
+import { followLog } from "../../client/follow-log.ts";
+import type { RunView } from "../../contract/run.ts";
+import { connect, type Context } from "../context.ts";
+import { detachable, sayRetry } from "../detach.ts";
+import { formatPairs } from "../output/table.ts";
+import { printable } from "../output/printable.ts";
+import { findRunId } from "../run-reference.ts";
+import { sendSubmission } from "../send-submission.ts";
+import type { Noun } from "./bx-nouns.ts";
+import { bxTime, BX_STATES } from "./bx-states.ts";
+import { bxTable } from "./bx-table.ts";
+
+/** The page's list gives names this much room even when all are shorter. */
+const NAME_WIDTH = 24;
+
+export async function trainModel(context: Context, zip: string, manifest: string): Promise<void> {
+  const { stdout } = context.io;
+  await stdout.write("Starting to train ...\n");
+  const run = await sendSubmission(context, zip, manifest);
+  await stdout.write(`OK\nModel-ID is '${run.id}'\n`);
+}
+
+/** Every run, newest first. */
+export async function listModels(context: Context, noun: Noun): Promise<void> {
+  const { stdout } = context.io;
+  await stdout.write(`Fetching the list of ${noun.listed} ...\n`);
+  const runs = await readAllRuns(await connect(context));
+  const framework = (...cells: string[]): string[] => (noun.hasFrameworkColumns ? cells : []);
+  const header = ["SI No", "Name", "guid", "status", ...framework("framework", "version"), "submitted-at"];
+  const rows = runs.map((run, i) => [
+    String(i + 1),
+    run.name,
+    run.id,
+    BX_STATES[run.state],
+    ...framework(run.framework.name, run.framework.version),
+    bxTime(run.submittedAt),
+  ]);
+  await stdout.write(await bxTable(header, rows, [0, NAME_WIDTH]));
+  await stdout.write(`\n${runs.length} records found.\nOK\nList all ${noun.plural} successful\n`);
+}
+
+export async function showModel(context: Context, noun: Noun, text: string): Promise<void> {
+  const { stdout } = context.io;
+  const client = await connect(context);
+  const id = await findRunId(client, text);
+  await stdout.write(`Fetching the ${noun.shown} details with MODEL-ID '${id}' ...\n`);
+  const run = await client.call("getRun", { params: { id } });
+  const rows = formatPairs([
+    ["ModelId", run.id],
+    ["url", `/v3/models/${run.id}`],
+    ["Name", printable(run.name)],
+    ["State", BX_STATES[run.state]],
+    ["Submitted_at", bxTime(run.submittedAt)],
+    // The page's known issue was that nobody could see why a job had failed.
+    ["Message", run.failure === null ? null : printable(run.failure.message)],
+  ]);
+  await stdout.write(`${rows}OK\nShow ${noun.plural} details successful\n`);
+}
+
+export async function deleteModel(context: Context, noun: Noun, text: string): Promise<void> {
+  const { stdout } = context.io;
+  const client = await connect(context);
+  const id = await findRunId(client, text);
+  await stdout.write(`Deleting the ${noun.one} '${id}' ...\n`);
+  await client.call("deleteRun", { params: { id } });
+  await stdout.write(`OK\nDelete ${noun.plural} successful\n`);
+}
+
+export async function cancelModel(context: Context, text: string): Promise<void> {
+  const { stdout } = context.io;
+  const client = await connect(context);
+  const id = await findRunId(client, text);
+  await stdout.write(`Canceling training for MODEL-ID '${id}'...\n`);
+  await client.call("stopRun", { params: { id }, json: {} });
+  await stdout.write("OK\nCancel training successful\n");
+}
+
+/** The log to its last byte; the client of that time often stopped after a few lines. */
+export async function monitorModel(context: Context, text: string): Promise<void> {
+  const { stdout } = context.io;
+  const client = await connect(context);
+  const id = await findRunId(client, text);
+  await stdout.write(`Starting to fetch status messages for model-id '${id}'\n`);
+  await detachable(context, id, async (signal) => {
+    for await (const bytes of followLog(client, id, { signal, onRetry: sayRetry(context) })) await stdout.write(bytes);
+  });
+}
+
+async function readAllRuns(client: Client): Promise<readonly RunView[]> {
+  const runs: RunView[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await client.call("listRuns", { query: { limit: 1000, cursor } });
+    runs.push(...page.runs);
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined);
+  return runs;
+}
