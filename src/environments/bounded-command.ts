@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import type { Readable } from "node:stream";
 
-export interface BoundedCommand {
+interface BoundedCommand {
   readonly file: string;
   readonly args: readonly string[];
   /** The whole environment; nothing of this process comes through beside it. */

@@ -1,5 +1,5 @@
 /** How this service comes to know that a framework works here. */
-export type Discovery =
+type Discovery =
   /** A Python that imports this module. */
   | { readonly by: "python_module"; readonly module: string }
   | { readonly by: "python" }

@@ -9,7 +9,7 @@ import { SYSTEM_PATH } from "./learner-path.ts";
 import { PROBE_MARK, PROBE_PROGRAM } from "./python-probe-program.ts";
 
 /** A module that is installed, after its import was tried. */
-export type ModuleReport =
+type ModuleReport =
   | { readonly status: "imported"; readonly module: string; readonly version: string }
   | { readonly status: "failed"; readonly module: string; readonly reason: string };
 
