@@ -61,7 +61,7 @@ export function readMap<K extends string>(
     const spot: Spot = { offset: key.range[0], path: pathOf(map.path, key.value) };
     const name = canonicalName(key.value, table);
     if (name === undefined) {
-      if (!findings.isFull) reportUnknown(key.value, spot, table, elsewhere, findings);
+      reportUnknown(key.value, spot, table, elsewhere, findings);
       continue;
     }
     const field = table.fields[name];
@@ -85,6 +85,11 @@ export function readMap<K extends string>(
   return withoutEmpty(map, { ...fallbacks, ...places }, table, findings);
 }
 
+/** Every key that the map may have. */
+export function spellingsOf(table: FieldTable): string[] {
+  return Object.entries(table.fields).flatMap(([name, field]) => [name, ...(field.aliases ?? [])]);
+}
+
 function canonicalName<K extends string>(key: string, table: FieldTable<K>): K | undefined {
   if (Object.hasOwn(table.fields, key)) return key as K;
   const names = Object.keys(table.fields) as K[];
@@ -105,9 +110,9 @@ function warnTranslated(key: string, name: string, spot: Spot, findings: Finding
 }
 
 function reportUnknown(key: string, spot: Spot, table: FieldTable, elsewhere: Elsewhere, findings: Findings): void {
-  const spellings = Object.entries(table.fields).flatMap(([name, field]) => [name, ...(field.aliases ?? [])]);
-  const meant = nearest(key, spellings);
-  const place = meant === undefined ? elsewhere(key) : undefined;
+  // Finding advice takes time, and beyond the limit nobody will read it.
+  const meant = findings.isFull ? undefined : nearest(key, spellingsOf(table));
+  const place = meant === undefined && !findings.isFull ? elsewhere(key) : undefined;
   const where = table.path === "" ? "The manifest" : `'${table.path}'`;
   const hint =
     meant !== undefined

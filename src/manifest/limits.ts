@@ -1,10 +1,16 @@
-/** What a manifest may hold at most; checked while it is read, before anything is built from it. */
+/**
+ * What a manifest may hold at most; checked while it is read, before anything is built from it. The page's own
+ * examples have 1,300 bytes and under 250 lexemes. Size and lexemes are what the time to refuse a hostile file grows with:
+ * these keep it under 50 ms and 32 MB.
+ */
 export const MANIFEST_LIMITS = {
-  sizeBytes: 1_000_000,
+  sizeBytes: 256_000,
   /** Maps and lists inside each other. */
   depth: 64,
   /** Everything the lexer tells apart: values, indicators, blanks, line ends. A pair on a line of its own has about 7. */
-  lexemes: 50_000,
+  lexemes: 5_000,
+  /** Errors of the parser after which the rest of the file is left unread. */
+  syntaxErrors: 20,
   /** UTF-16 units of one value or comment, quotes included. */
   scalarLength: 65_536,
   /** Problems and warnings told at once, each. */

@@ -23,13 +23,13 @@ const SCALARS = new Set(["scalar", "single-quoted-scalar", "double-quoted-scalar
 export function parseDocument(text: string, findings: Findings): ParsedNode | null {
   const tokens = readTokens(text, findings);
   if (findings.hasProblems) return null;
-  const documents = [...new Composer(COMPOSE_OPTIONS).compose(tokens)];
+  const documents = [...new Composer(COMPOSE_OPTIONS).compose(tokens, true, text.length)];
   reportSyntax(
     documents.flatMap((document) => document.errors),
     findings,
   );
   const [first, ...others] = documents.map((document) => document.contents);
-  const second = others.find((contents) => contents != null && !isBlank(contents));
+  const second = others.find((contents) => contents != null && !isBlank(contents)) ?? others[1];
   if (second != null) {
     const { message, hint } = SYNTAX_ADVICE.MULTIPLE_DOCS;
     findings.problem("manifest_syntax", { offset: second.range[0], path: "" }, message, hint);
@@ -57,21 +57,30 @@ function readTokens(text: string, findings: Findings): CST.Token[] {
   const parser = new Parser();
   const tokens: CST.Token[] = [];
   let count = 0;
+  let errors = 0;
+  let documents = 0;
   let isScalarNext = false;
   for (const lexeme of new Lexer().lex(text)) {
     count += 1;
     const type: string | null = isScalarNext ? "scalar" : CST.tokenType(lexeme);
     // The lexer announces a plain or block scalar with a mark of its own, then gives its text.
     const isMark: boolean = type === "scalar" && !isScalarNext;
-    const refusal = isMark ? null : refuseLexeme(lexeme, type, count, parser.stack.length);
+    isScalarNext = isMark;
+    const { offset } = parser;
+    for (const token of parser.next(lexeme)) {
+      tokens.push(token);
+      if (token.type === "error") errors += 1;
+      if (token.type === "document") documents += 1;
+    }
+    const refusal = isMark ? null : (refuseLexeme(lexeme, type) ?? refuseSum(count, depthOf(parser)));
     if (refusal !== null) {
-      findings.problem(refusal.code, { offset: parser.offset, path: "" }, refusal.message, refusal.hint);
+      findings.problem(refusal.code, { offset, path: "" }, refusal.message, refusal.hint);
       return [];
     }
-    isScalarNext = isMark;
-    tokens.push(...parser.next(lexeme));
+    // A third document or one more error changes nothing for the file as a whole, and each costs time.
+    if (errors > MANIFEST_LIMITS.syntaxErrors || documents > 2) break;
   }
-  tokens.push(...parser.end());
+  for (const token of parser.end()) tokens.push(token);
   return tokens;
 }
 
@@ -81,21 +90,28 @@ interface Refusal {
   readonly hint: string;
 }
 
-function refuseLexeme(lexeme: string, type: string | null, count: number, depth: number): Refusal | null {
-  const { lexemes, depth: deepest, scalarLength } = MANIFEST_LIMITS;
-  if (count > lexemes) {
+/** How many maps and lists are open. At the bottom of the stack is the document, on top may be a scalar. */
+function depthOf({ stack }: Parser): number {
+  const top = stack.at(-1);
+  return stack.length - (top !== undefined && CST.isCollection(top) ? 1 : 2);
+}
+
+function refuseSum(count: number, depth: number): Refusal | null {
+  if (count > MANIFEST_LIMITS.lexemes) {
     return tooLarge(
       "The manifest has far more keys and values than a manifest needs.",
       "Remove what is not part of it.",
     );
   }
-  // One level of the stack is the document, another may be the scalar that is being read.
-  if (depth > deepest + 2) {
-    return tooLarge(
-      `Maps and lists are nested deeper than ${deepest} levels.`,
-      "A manifest needs fewer than ten levels.",
-    );
+  if (depth > MANIFEST_LIMITS.depth) {
+    const message = `Maps and lists are nested deeper than ${MANIFEST_LIMITS.depth} levels.`;
+    return tooLarge(message, "A manifest needs fewer than ten levels.");
   }
+  return null;
+}
+
+function refuseLexeme(lexeme: string, type: string | null): Refusal | null {
+  const { scalarLength } = MANIFEST_LIMITS;
   if (type !== null && SCALARS.has(type) && lexeme.length > scalarLength) {
     return tooLarge(`A value is longer than ${scalarLength} characters.`, "Move long text into the model definition.");
   }
@@ -155,8 +171,10 @@ function checkKeys(node: ParsedNode, path: string, text: string, findings: Findi
     const inner = pathOf(path, key.value);
     const before = offsets.get(key.value);
     if (before === undefined) offsets.set(key.value, offset);
-    else if (!findings.isFull) {
-      const message = `'${inner}' is given here and on line ${lineAt(text, before)}.`;
+    else {
+      // Looking up the line takes time, and beyond the limit nobody will read it.
+      const line = findings.isFull ? 0 : lineAt(text, before);
+      const message = `'${inner}' is given here and on line ${line}.`;
       findings.problem("field_duplicated", { offset, path: inner }, message, "Keep one of the two.");
     }
     if (value !== null) checkKeys(value, inner, text, findings);

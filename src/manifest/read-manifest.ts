@@ -1,6 +1,7 @@
 import type { Credentials, TrainingSpec } from "../domain/training-spec.ts";
 import { EMPTY, otherKindOf } from "./document-kind.ts";
 import type { OtherKind } from "./document-kind.ts";
+import { spellingsOf } from "./field-table.ts";
 import { Findings } from "./findings.ts";
 import { parseDocument } from "./parse-document.ts";
 import { rootPlace } from "./place.ts";
@@ -44,7 +45,7 @@ function readText(text: string, findings: Findings): WmlReading | null {
   const hasSyntaxProblems = document === null && findings.hasProblems;
   if (hasSyntaxProblems) return null;
   if (document === null) return refuseKind(EMPTY, 0, findings);
-  const other = otherKindOf(document, Object.keys(MANIFEST.fields));
+  const other = otherKindOf(document, spellingsOf(MANIFEST));
   if (other !== null) return refuseKind(other, document.range[0], findings);
   return readWml(rootPlace(document), findings);
 }

@@ -46,7 +46,8 @@ function decode(bytes: Uint8Array, findings: Findings): string {
   if (first === 0xff && second === 0xfe) return decodeUtf16("utf-16le", bytes, findings);
   if (first === 0xfe && second === 0xff) return decodeUtf16("utf-16be", bytes, findings);
   const text = new TextDecoder("utf-8").decode(bytes);
-  if (!isUtf8(bytes)) {
+  // With NUL bytes it is no 8-bit text at all; the first NUL tells more than the first byte that is not UTF-8.
+  if (!isUtf8(bytes) && !bytes.includes(0)) {
     // Each wrong byte became U+FFFD, so encoding again differs first where the file is wrong.
     const again = Buffer.from(text);
     let wrong = bytes.findIndex((byte, i) => byte !== again[i]);

@@ -43,12 +43,12 @@ export const MODEL_DEFINITION = table("model_definition", {
 });
 
 export const AUTHOR = table("model_definition.author", {
-  name: { type: "text", required: false, meaning: "the author's name" },
+  name: { type: "text", required: false, meaning: "the author's name", translations: ["name"] },
   email: {
     type: "text",
     required: false,
     meaning: "the author's address; may be empty",
-    translations: ["e-mail", "mail"],
+    translations: ["e-mail", "email"],
   },
 });
 

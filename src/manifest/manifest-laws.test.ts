@@ -1,0 +1,184 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+
+import type { BucketReference, ConnectionCredentials, Credentials, TrainingSpec } from "../domain/training-spec.ts";
+import { SIZES } from "./device-sizes.ts";
+import { isPlaceholder } from "./placeholder.ts";
+import { printManifest } from "./print-manifest.ts";
+import { PROBLEM_CODES } from "./problem.ts";
+import { readManifest } from "./read-manifest.ts";
+import { CONNECTION_TABLES } from "./connection-fields.ts";
+import { spellingsOf } from "./field-table.ts";
+import { listKnownFields } from "./known-fields.ts";
+
+// Every reading keeps these promises, whatever was read.
+function expectSoundReading(source: Uint8Array | string): void {
+  const { spec, credentials, problems, warnings } = readManifest(source, "job.yaml");
+  const text = typeof source === "string" ? source : new TextDecoder().decode(source);
+  expect(spec === null).toBe(problems.length > 0);
+  expect(credentials === null).toBe(spec === null);
+  for (const { code, message, hint, line, column } of [...problems, ...warnings]) {
+    expect(PROBLEM_CODES).toHaveProperty(code);
+    expect(message).toMatch(/^.+[.]$/s);
+    expect(hint).toMatch(/^.+[.?]$/s);
+    expect(line ?? 1).toBeLessThanOrEqual(text.split(/\r\n?|\n/).length);
+    expect(column ?? 1).toBeGreaterThanOrEqual(1);
+  }
+}
+
+test("every array of bytes gives a reading", () => {
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), expectSoundReading), { numRuns: 200 });
+});
+
+test("every text gives a reading, also when it is made of YAML's own signs", () => {
+  const punctuation = [":", ": ", "-", "- ", "? ", "[", "]", "{", "}", ",", "|", ">", "+", "'", '"', "\\", "#", " #"];
+  const others = ["a", "é", "&a", "*a", "!", "!!str ", "%", "---\n", "...\n", "<<", "~", "@", "`"];
+  const blanks = ["\n", "\n  ", " ", "\t", "\r\n"];
+  const signs = fc.constantFrom(...punctuation, ...others, ...blanks);
+  fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 200 }), expectSoundReading), { numRuns: 200 });
+  fc.assert(
+    fc.property(fc.array(signs, { maxLength: 60 }), (parts) => expectSoundReading(parts.join(""))),
+    {
+      numRuns: 1000,
+    },
+  );
+});
+
+test("every value in every field gives a reading", () => {
+  const keys = [
+    ...new Set([
+      ...listKnownFields().flatMap(({ path, aliases }) => [path.slice(path.lastIndexOf(".") + 1), ...aliases]),
+      ...Object.values(CONNECTION_TABLES).flatMap(spellingsOf),
+    ]),
+  ];
+  const { tree } = fc.letrec((tie) => ({
+    tree: fc.oneof(
+      { maxDepth: 4 },
+      fc.constantFrom("s3", "swift_datastore", "directory", "small", "groß", "<x>", "", "a", "https://a", "0"),
+      fc.string(),
+      fc.constant(null),
+      fc.array(tie("tree"), { maxLength: 2 }),
+      fc.dictionary(fc.constantFrom(...keys, "unknown"), tie("tree"), { maxKeys: 5 }),
+    ),
+  }));
+  fc.assert(
+    fc.property(tree, tree, (model, data) => {
+      expectSoundReading(JSON.stringify({ model_definition: model, training_data: data }));
+    }),
+    { numRuns: 200 },
+  );
+});
+
+// Text of the kinds that trip YAML readers, beside any other.
+const anyText = (maxLength: number) =>
+  fc
+    .oneof(
+      fc.constantFrom(
+        "1.10",
+        "no",
+        "~",
+        "null",
+        "0123",
+        "1e5",
+        "a: b",
+        "a #b",
+        "- a",
+        "*a",
+        "&a",
+        "!a",
+        "%a",
+        "'",
+        '"',
+      ),
+      fc.constantFrom("2017-11-16", "12:30", "{a}", "[a]", "|", ">", "<<", "=", " a", "a ", "\\", "\\\\", "🚂", "---"),
+      fc.string({ unit: "grapheme", minLength: 1, maxLength }),
+    )
+    .filter((text) => text.trim() !== "" && text.length <= maxLength && !/[\p{Cc}\u2028\u2029]/u.test(text));
+
+const filledIn = (maxLength: number) => anyText(maxLength).filter((text) => !isPlaceholder(text));
+const orNull = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: null });
+const endpoint = fc
+  .tuple(fc.constantFrom("http", "https"), fc.domain(), fc.constantFrom("", ":9000", "/auth/v1.0"))
+  .map(([scheme, host, rest]) => `${scheme}://${host}${rest}`);
+const bucket = filledIn(60).filter((text) => !text.includes("/") && text !== "." && text !== "..");
+const secret = fc.oneof(
+  filledIn(80),
+  fc.constantFrom("line\nbreak", "\ttab", "-----BEGIN KEY-----\nabc\n-----END KEY-----\n", "pässwörd"),
+);
+
+interface Reference {
+  readonly reference: BucketReference;
+  readonly credentials: ConnectionCredentials | null;
+}
+
+const directory: fc.Arbitrary<Reference> = fc.record({
+  reference: fc.record({
+    bucket: fc.stringMatching(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,60}$/).filter((name) => !isPlaceholder(name)),
+    name: orNull(anyText(80)),
+    connection: fc.record({ type: fc.constant("directory" as const), root: orNull(fc.constantFrom("/", "/srv/b c")) }),
+  }),
+  credentials: fc.constant(null),
+});
+const s3: fc.Arbitrary<Reference> = fc.record({
+  reference: fc.record({
+    bucket,
+    name: orNull(anyText(80)),
+    connection: fc.record({ type: fc.constant("s3" as const), endpointUrl: endpoint, region: orNull(filledIn(30)) }),
+  }),
+  credentials: fc.record({ type: fc.constant("s3" as const), accessKeyId: filledIn(80), secretAccessKey: secret }),
+});
+const swift: fc.Arbitrary<Reference> = fc.record({
+  reference: fc.record({
+    bucket,
+    name: orNull(anyText(80)),
+    connection: fc.record({
+      type: fc.constant("swift" as const),
+      authUrl: endpoint,
+      region: orNull(filledIn(30)),
+      domainName: orNull(filledIn(30)),
+      projectId: orNull(filledIn(30)),
+    }),
+  }),
+  credentials: fc.record({ type: fc.constant("swift" as const), userName: filledIn(80), password: secret }),
+});
+const reference = fc.oneof(directory, s3, swift);
+const author = fc
+  .record({ name: orNull(anyText(80)), email: orNull(anyText(80)) })
+  .filter(({ name, email }) => name !== null || email !== null);
+
+const manifest = fc
+  .record({
+    name: anyText(255),
+    description: orNull(fc.oneof(anyText(200), fc.constantFrom("two\nlines", "a line end\n", " \n x"))),
+    author: orNull(author),
+    framework: fc.record({ name: filledIn(100), version: filledIn(100) }),
+    command: anyText(300).map((text) => text.trimEnd()),
+    devices: fc.constantFrom(...Object.values(SIZES)),
+    learners: fc.integer({ min: 1, max: 1000 }),
+    data: orNull(reference),
+    results: reference,
+  })
+  .map(({ data, results, ...model }): { spec: TrainingSpec; credentials: Credentials } => ({
+    spec: { ...model, data: data?.reference ?? null, results: results.reference },
+    credentials: { data: data?.credentials ?? null, results: results.credentials },
+  }));
+
+test("a spec that is printed as a manifest is read back as the same spec with the same credentials", () => {
+  fc.assert(
+    fc.property(manifest, ({ spec, credentials }) => {
+      const reading = readManifest(printManifest(spec, credentials), "job.yaml");
+      expect(reading.problems).toEqual([]);
+      expect({ spec: reading.spec, credentials: reading.credentials }).toEqual({ spec, credentials });
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("a number of devices that has no size cannot be printed", () => {
+  fc.assert(
+    fc.property(manifest, ({ spec, credentials }) => {
+      expect(() => printManifest({ ...spec, devices: 3 }, credentials)).toThrow(RangeError);
+    }),
+    { numRuns: 5 },
+  );
+});
