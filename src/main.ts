@@ -1,3 +1,19 @@
-export async function main(program: string, args: readonly string[]): Promise<void> {
-  process.stdout.write(`${program} ${args.join(" ")} ${process.version}\n`);
+import { processIo } from "./cli/io.ts";
+import type { Machine } from "./cli/machine.ts";
+import { runCli } from "./cli/program.ts";
+
+/**
+ * What the command line may not import itself. Each part is loaded only when a command asks for it, so that
+ * `trainyard list` never loads the server.
+ */
+const machine: Machine = {
+  serve: async (options) => (await import("./serve.ts")).serve(options),
+  doctor: async () => (await import("./doctor.ts")).doctor(),
+  resolveEnvironment: async (framework, version) =>
+    (await import("./doctor.ts")).resolveEnvironment(framework, version),
+};
+
+/** Where both programs in `bin/` begin. */
+export async function main(program: "trainyard" | "bx", args: readonly string[]): Promise<void> {
+  process.exitCode = await runCli(program, args, processIo(), machine);
 }

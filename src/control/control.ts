@@ -1,3 +1,4 @@
+import type { ArchiveLimits } from "../archive/archive-limits.ts";
 import type { Clock } from "../base/clock.ts";
 import type { DataStores } from "../datastores/data-stores.ts";
 import type { Credentials } from "../domain/training-spec.ts";
@@ -25,11 +26,17 @@ export interface ControlParts {
   readonly environments: EnvironmentCatalogue;
   readonly machine: Machine;
   readonly log: ServiceLog;
+  readonly archiveLimits: Partial<ArchiveLimits>;
+  /** The grace of a stop that names none. */
+  readonly stopGraceMs: number;
   /** Null keeps ended runs for ever. */
   readonly retentionDays: number | null;
   pathFor(environment: Environment): Promise<string>;
-  seal(plaintext: string, context: string): string;
-  unseal(envelope: string, context: string): string;
+  /** Seals credentials before they are stored; `context` binds an envelope to its run. */
+  readonly keyring: {
+    seal(plaintext: string, context: string): string;
+    unseal(envelope: string, context: string): string;
+  };
 }
 
 export interface Control {
@@ -50,12 +57,12 @@ export function createControl(parts: ControlParts): Control {
   const trash = new Trash(home, store);
 
   const sealCredentials = (runId: string, credentials: Credentials): string =>
-    parts.seal(JSON.stringify(credentials), runId);
+    parts.keyring.seal(JSON.stringify(credentials), runId);
   const openCredentials = async (runId: string): Promise<Credentials> => {
     const sealed = await store.findSealedCredentials(runId);
     return sealed === undefined
       ? { data: null, results: null }
-      : (JSON.parse(parts.unseal(sealed, runId)) as Credentials);
+      : (JSON.parse(parts.keyring.unseal(sealed, runId)) as Credentials);
   };
 
   const scheduler = new Scheduler(parts.machine.devices, (grant) => {

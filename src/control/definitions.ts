@@ -23,19 +23,27 @@ export class Definitions {
 
   /**
    * Takes over an uploaded, synced file while `register` writes what refers to it. The name is durable before
-   * `register` is called, so a row never refers to a ZIP that a crash could lose.
+   * `register` is called, so a row never refers to a ZIP that a crash could lose. When `register` fails, nothing stays.
    */
   async takeOver<T>(uploadedPath: string, sha256: string, register: () => Promise<T>): Promise<T> {
     this.#arriving.set(sha256, (this.#arriving.get(sha256) ?? 0) + 1);
     try {
       await rename(uploadedPath, this.path(sha256));
       await syncFolder(this.#folder);
-      return await register();
-    } finally {
-      const left = (this.#arriving.get(sha256) ?? 1) - 1;
-      if (left === 0) this.#arriving.delete(sha256);
-      else this.#arriving.set(sha256, left);
+      const registered = await register();
+      this.#hasArrived(sha256);
+      return registered;
+    } catch (error) {
+      this.#hasArrived(sha256);
+      await this.removeUnused(sha256);
+      throw error;
     }
+  }
+
+  #hasArrived(sha256: string): void {
+    const left = (this.#arriving.get(sha256) ?? 1) - 1;
+    if (left === 0) this.#arriving.delete(sha256);
+    else this.#arriving.set(sha256, left);
   }
 
   /** Removes the ZIP unless somebody still needs it. */

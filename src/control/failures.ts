@@ -23,7 +23,12 @@ export function failed(
   return { state: "failed", failure };
 }
 
-const SIGNAL_NAMES = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
+// Some numbers have an old second name after the usual one (SIGABRT, SIGIOT): turned round, the first is kept.
+const SIGNAL_NAMES = new Map(
+  Object.entries(constants.signals)
+    .toReversed()
+    .map(([name, number]) => [number, name]),
+);
 
 /** The outcome of a program that ended, by the exit code as the shell saw it (POSIX.1-2017, 2.8.2). */
 export function outcomeOfExit(exitCode: number, signal: string | null, context: FailureContext): RunOutcome {

@@ -12,7 +12,7 @@ import { explainMissingLog, keepResults, tidyUp, type KeeperParts } from "./resu
 import type { RunBook } from "./run-book.ts";
 import { learnerDirectory, runDirectory, TRAINING_LOG } from "./run-directory.ts";
 import type { ServiceLog } from "./service-log.ts";
-import { stage } from "./stager.ts";
+import { stage, type StagerParts } from "./stager.ts";
 
 const LOG_TAIL_LINES = 20;
 const LOG_TAIL_BYTES = 16 * 1024;
@@ -21,7 +21,7 @@ const TROUBLE_BACKOFF = { attempts: Infinity, firstDelayMs: 200, maxDelayMs: 10_
 /** The same unexpected error this often in one state is a mistake of ours, and the run must not wait for it. */
 const BUG_TRIES = 3;
 
-export interface LifecycleParts extends KeeperParts {
+export interface LifecycleParts extends KeeperParts, StagerParts {
   readonly book: RunBook;
   readonly engine: Engine;
   readonly environments: EnvironmentCatalogue;

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { ArchiveLimits } from "../archive/archive-limits.ts";
 import { inspectArchive } from "../archive/inspect-archive.ts";
 import type { Clock } from "../base/clock.ts";
 import type { DataStores } from "../datastores/data-stores.ts";
@@ -53,6 +54,8 @@ export interface RunServiceParts {
   readonly dataStores: DataStores;
   readonly environments: EnvironmentCatalogue;
   readonly machine: Machine;
+  readonly archiveLimits: Partial<ArchiveLimits>;
+  readonly stopGraceMs: number;
   sealCredentials(runId: string, credentials: Credentials): string;
   openCredentials(runId: string): Promise<Credentials>;
 }
@@ -79,7 +82,7 @@ export class RunService {
     if (reading.spec === null || reading.credentials === null) throw manifestInvalid(reading.problems);
     const { spec, credentials } = reading;
     await this.#refuseWhatCannotRun(spec, signal);
-    await inspectArchive(request.zipPath);
+    await inspectArchive(request.zipPath, { ...this.#parts.archiveLimits, command: spec.command });
 
     const now = clock.now();
     const warnings = reading.warnings.map((warning) => warning.message);
@@ -117,9 +120,10 @@ export class RunService {
     return run.state === "pending" ? this.#parts.scheduler.explain(run.id) : null;
   }
 
-  /** Writes the wish to stop. A waiting run ends at once; a live one is asked, and insisted upon after `graceMs`. */
-  async requestStop(id: string, graceMs: number, principal: { readonly account: string }): Promise<Run> {
+  /** Writes the wish to stop. A waiting run ends at once; a live one is asked, and insisted upon after the grace (milliseconds; null: as configured). */
+  async requestStop(id: string, grace: number | null, principal: { readonly account: string }): Promise<Run> {
     const { book, clock, scheduler, lifecycle } = this.#parts;
+    const graceMs = grace ?? this.#parts.stopGraceMs;
     const asked = await book.amend(
       id,
       (run) => {

@@ -3,6 +3,7 @@ import { mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { formatBytes } from "../base/byte-size.ts";
 import type { Clock } from "../base/clock.ts";
+import type { ArchiveLimits } from "../archive/archive-limits.ts";
 import { extractArchive } from "../archive/extract-archive.ts";
 import type { DataStores } from "../datastores/data-stores.ts";
 import { downloadBucket } from "../datastores/transfer.ts";
@@ -33,6 +34,7 @@ export interface StagerParts {
   readonly clock: Clock;
   readonly dataStores: DataStores;
   readonly definitions: Definitions;
+  readonly archiveLimits: Partial<ArchiveLimits>;
 }
 
 /**
@@ -72,7 +74,9 @@ async function layOut(directory: RunDirectory, run: Run): Promise<void> {
 async function stageCode(parts: StagerParts, run: Run, directory: RunDirectory, signal: AbortSignal): Promise<void> {
   const log = openStagingLog(join(learnerDirectory(directory, 1), LOAD_MODEL_LOG), parts.clock);
   await log.write(`Unpacking the model definition ${run.definitionSha256} (${formatBytes(run.definitionSizeBytes)})`);
-  const archive = await extractArchive(parts.definitions.path(run.definitionSha256), directory.code, undefined, signal);
+  const definition = parts.definitions.path(run.definitionSha256);
+  const options = { ...parts.archiveLimits, command: run.spec.command };
+  const archive = await extractArchive(definition, directory.code, options, signal);
   if (archive.topFolder !== null)
     await log.write(`Every file is in the folder '${archive.topFolder}', which is left out`);
   if (archive.ignored.length > 0) await log.write(`Left out: ${archive.ignored.slice(0, 20).join(", ")}`);

@@ -1,40 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { advance, amend, canAdvance, isTerminal, RUN_STATES, type Run, type RunState } from "./run.ts";
+import { pendingRun } from "../../test/fixtures/pending-run.ts";
+import { advance, amend, canAdvance, isTerminal, RUN_STATES, type RunState } from "./run.ts";
 
-const START: Run = {
-  id: "training-DOl4q2LkR",
-  owner: "admin",
-  spec: {
-    name: "tf-mnist",
-    description: null,
-    author: null,
-    framework: { name: "shell", version: "any" },
-    command: "true",
-    devices: 1,
-    learners: 1,
-    data: null,
-    results: { bucket: "models", name: null, connection: { type: "directory", root: null } },
-  },
-  definitionSha256: "0".repeat(64),
-  definitionSizeBytes: 1,
-  state: "pending",
-  attempt: 1,
-  version: 1,
-  submittedAt: new Date(0),
-  startedAt: null,
-  endedAt: null,
-  changedAt: new Date(0),
-  stopRequestedAt: null,
-  stopGraceMs: null,
-  devices: [],
-  environment: null,
-  handles: [],
-  outcome: null,
-  failure: null,
-  results: null,
-  warnings: [],
-};
+const START = pendingRun();
 
 const anyState = fc.constantFrom(...RUN_STATES);
 

@@ -1,0 +1,131 @@
+import { constants, statfsSync } from "node:fs";
+import { access } from "node:fs/promises";
+import { delimiter, dirname, join } from "node:path";
+import { availableParallelism } from "node:os";
+import { formatBytes } from "./base/byte-size.ts";
+import type { DoctorCheck, DoctorReport, EnvironmentAnswer } from "./cli/machine.ts";
+import { findConfigurationFile, resolveHome } from "./configuration/home.ts";
+import { loadSettings, type Settings } from "./configuration/settings.ts";
+import { ServiceError } from "./domain/errors.ts";
+import { findDevices } from "./engines/local/devices.ts";
+import { createCatalogue } from "./environments/catalogue.ts";
+
+const PROBE_LIMIT_MS = 120_000;
+const LITTLE_DISK_BYTES = 2_000_000_000;
+
+/** What `doctor` looks for beside the frameworks themselves, and how to add what is not there. */
+const FRAMEWORK_REMEDIES: Readonly<Record<string, string>> = {
+  pytorch: "apt-get install --no-install-recommends python3-torch libopenblas0-pthread",
+  "scikit-learn": "apt-get install --no-install-recommends python3-sklearn libopenblas0-pthread",
+  numpy: "apt-get install --no-install-recommends python3-numpy libopenblas0-pthread",
+};
+
+/** Looks at this machine as `trainyard serve` would, and says what is missing. Changes nothing, needs no server. */
+export async function doctor(): Promise<DoctorReport> {
+  const home = resolveHome(undefined, process.env);
+  const { settings, check } = readSettings(home);
+  const checks = [nodeCheck(), await bashCheck(), check, await homeCheck(home)];
+  if (settings !== null) checks.push(await deviceCheck(settings), ...(await environmentChecks(settings)));
+  return { checks };
+}
+
+/** The environment that a submission on this machine would get. */
+export async function resolveEnvironment(framework: string, version: string): Promise<EnvironmentAnswer> {
+  const { settings } = readSettings(resolveHome(undefined, process.env));
+  const catalogue = createCatalogue({ configured: settings?.environments ?? [] });
+  const resolution = await catalogue.resolve(framework, version, AbortSignal.timeout(PROBE_LIMIT_MS));
+  return resolution.found ? { found: true, label: resolution.environment.label } : resolution;
+}
+
+function nodeCheck(): DoctorCheck {
+  return ok("Node", `${process.version} (${process.execPath})`);
+}
+
+async function bashCheck(): Promise<DoctorCheck> {
+  for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
+    const path = join(folder, "bash");
+    // Not in this folder: the next one may have it.
+    if (
+      await access(path, constants.X_OK).then(
+        () => true,
+        () => false,
+      )
+    )
+      return ok("bash", path);
+  }
+  const found = "not on the PATH; commands would run in /bin/sh, which does not know all of bash";
+  return { name: "bash", status: "missing", found, remedy: "apt-get install bash" };
+}
+
+function readSettings(home: string): { settings: Settings | null; check: DoctorCheck } {
+  const file = findConfigurationFile(home, undefined, process.env);
+  try {
+    const settings = loadSettings({ file, env: process.env, flags: {} });
+    return { settings, check: ok("configuration", file ?? "no file; every setting has its default") };
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    const check = { name: "configuration", status: "broken", found: error.message, remedy: error.hint } as const;
+    return { settings: null, check };
+  }
+}
+
+async function homeCheck(home: string): Promise<DoctorCheck> {
+  const existing = await nearestExisting(home);
+  const isWritable = await access(existing, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+  if (!isWritable) {
+    const remedy = "Give another folder with TRAINYARD_HOME or --home, or make this one writable for you.";
+    return { name: "home", status: "broken", found: `${home} is not writable`, remedy };
+  }
+  const { bavail, bsize } = statfsSync(existing);
+  const free = bavail * bsize;
+  const found = `${home} (${formatBytes(free)} free)`;
+  if (free >= LITTLE_DISK_BYTES) return ok("home", found);
+  return {
+    name: "home",
+    status: "broken",
+    found,
+    remedy: "Free space there, or give another folder with TRAINYARD_HOME.",
+  };
+}
+
+async function nearestExisting(path: string): Promise<string> {
+  const isThere = await access(path).then(
+    () => true,
+    () => false,
+  );
+  return isThere || path === dirname(path) ? path : nearestExisting(dirname(path));
+}
+
+async function deviceCheck(settings: Settings): Promise<DoctorCheck> {
+  const devices = await findDevices({ cpuSlots: settings.cpuSlots });
+  if (devices[0]?.kind === "nvidia") {
+    return ok("devices", `${devices.length} GPU: ${devices.map(({ id, name }) => `${id} ${name}`).join(", ")}`);
+  }
+  return ok("devices", `no NVIDIA GPU; ${devices.length} CPU slots on ${availableParallelism()} cores`);
+}
+
+async function environmentChecks(settings: Settings): Promise<DoctorCheck[]> {
+  const catalogue = createCatalogue({ configured: settings.environments });
+  const survey = await catalogue.survey(AbortSignal.timeout(PROBE_LIMIT_MS));
+  const found = survey.offers.map(({ environment }) =>
+    ok(`framework ${environment.framework}`, `${environment.version}: ${environment.label}`),
+  );
+  const names = new Set(survey.offers.map(({ environment }) => environment.framework));
+  const missing = Object.entries(FRAMEWORK_REMEDIES)
+    .filter(([framework]) => !names.has(framework))
+    .map(([framework, remedy]): DoctorCheck => {
+      return { name: `framework ${framework}`, status: "missing", found: "not found", remedy };
+    });
+  const broken = survey.brokenEntries.map(({ framework, entry, reason }): DoctorCheck => {
+    const remedy = "Mend the entry under 'environments' in the configuration, or remove it.";
+    return { name: `framework ${framework}`, status: "broken", found: `${entry.version}: ${reason}`, remedy };
+  });
+  return [...found, ...missing, ...broken];
+}
+
+function ok(name: string, found: string): DoctorCheck {
+  return { name, status: "ok", found, remedy: null };
+}

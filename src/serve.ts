@@ -1,0 +1,130 @@
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { rename, rm, writeFile } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { authenticate } from "./access/authenticate.ts";
+import { openKeyring } from "./access/sealing.ts";
+import { ensureAdminToken } from "./access/tokens.ts";
+import { systemClock as clock } from "./base/clock.ts";
+import type { ServeOptions } from "./cli/machine.ts";
+import { findConfigurationFile } from "./configuration/home.ts";
+import { loadSettings, type Settings } from "./configuration/settings.ts";
+import { createControl } from "./control/control.ts";
+import { isLoopbackHost } from "./datastores/address-guard.ts";
+import { createDataStores } from "./datastores/open-store.ts";
+import { createLocalEngine } from "./engines/local/local-engine.ts";
+import { findDevices } from "./engines/local/devices.ts";
+import { createCatalogue } from "./environments/catalogue.ts";
+import { pathFor } from "./environments/learner-path.ts";
+import { writeProgramFolder } from "./environments/program-folder.ts";
+import { prepareHome, removeUnfinishedUploads } from "./home-folders.ts";
+import { createApp } from "./server/app.ts";
+import { acquireHomeLock } from "./store/sqlite/home-lock.ts";
+import { openSqliteStore } from "./store/sqlite/open.ts";
+
+/** Runs the server until SIGTERM or SIGINT. Learners live on; the next server takes them over. */
+export async function serve(options: ServeOptions): Promise<number> {
+  // Asked for first, so that a signal during the start is not lost.
+  const ending = Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
+  const { home } = options;
+  const file = findConfigurationFile(home, options.config ?? undefined, process.env);
+  const flags = options.listen === null ? {} : { listen: options.listen };
+  const settings = loadSettings({ file, env: process.env, flags });
+
+  await prepareHome(home);
+  using _lock = await acquireHomeLock(home);
+  await removeUnfinishedUploads(home);
+  await using server = await startServer(home, settings);
+  const serverFile = await writeServerFile(home, server.url);
+  process.stdout.write(`Trainyard is ready at ${server.url} (home: ${home})\n`);
+  await ending;
+  await rm(serverFile, { force: true });
+  return 0;
+}
+
+interface RunningServer extends AsyncDisposable {
+  readonly url: string;
+}
+
+/** Builds every part, from the database up to the open port; they end in the opposite order. */
+async function startServer(home: string, settings: Settings): Promise<RunningServer> {
+  await using parts = new AsyncDisposableStack();
+  const store = await openSqliteStore({ path: join(home, "trainyard.db"), clock });
+  parts.defer(async () => store.close());
+  const keyring = await openKeyring(home);
+  await ensureAdminToken({ home, tokens: store, clock });
+  const engine = createLocalEngine({ clock });
+  parts.defer(async () => engine.close());
+  const environments = createCatalogue({ configured: settings.environments, clock });
+  const { allow, allowPrivate } = settings.network;
+  const dataStores = createDataStores({
+    embeddedRoot: join(home, "buckets"),
+    allowedRoots: settings.directoryRoots,
+    network: { allow, allowPrivate: allowPrivate ?? isLoopbackHost(settings.listen.host) },
+    retry: settings.storeRetry,
+    clock,
+  });
+  const devices = await findDevices({ cpuSlots: settings.cpuSlots });
+  const control = createControl({
+    home,
+    clock,
+    store,
+    engine,
+    dataStores,
+    environments,
+    machine: { cores: availableParallelism(), devices },
+    archiveLimits: { totalBytes: settings.limits.unpackedBytes, entries: settings.limits.unpackedEntries },
+    // The app, which owns the log, needs the service that is being made here; nothing is logged before both are there.
+    log: {
+      info: (fields, message) => app.log.info(fields, message),
+      warn: (fields, message) => app.log.warn(fields, message),
+      error: (fields, message) => app.log.error(fields, message),
+    },
+    retentionDays: settings.retentionDays,
+    stopGraceMs: settings.stopGraceMs,
+    pathFor: async (environment) =>
+      pathFor(environment, await writeProgramFolder(environment, join(home, "environments"))),
+    keyring,
+  });
+  const app = createApp({
+    runs: control.runs,
+    authenticate: async (header) => authenticate(header, async (sha256) => store.findToken(sha256)),
+    settings: {
+      definitionBytes: settings.limits.definitionBytes,
+      manifestBytes: settings.limits.manifestBytes,
+      temporaryDirectory: join(home, "tmp"),
+    },
+    version: productVersion(),
+    logger: { level: settings.logLevel, stream: process.stderr },
+  });
+  parts.defer(async () => control.stop());
+  await control.start();
+  parts.defer(async () => app.close());
+  await app.listen({ host: settings.listen.host, port: settings.listen.port });
+  // The first submission should not have to wait for it; who asks meanwhile shares this look.
+  environments.list(new AbortController().signal).catch((error: unknown) => app.log.warn({ error }, "probing failed"));
+  const started = parts.move();
+  return { url: urlOf(app.server.address() as AddressInfo), [Symbol.asyncDispose]: async () => started.disposeAsync() };
+}
+
+function urlOf({ address, family, port }: AddressInfo): string {
+  const isAny = address === "0.0.0.0" || address === "::";
+  if (isAny) return `http://127.0.0.1:${port}`;
+  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+}
+
+/** Programs on this machine find the server by this file. Renamed into place: nobody reads half of it. */
+async function writeServerFile(home: string, url: string): Promise<string> {
+  const path = join(home, "server.json");
+  const draft = `${path}.${process.pid}`;
+  await writeFile(draft, `${JSON.stringify({ url, pid: process.pid })}\n`, { mode: 0o600 });
+  await rename(draft, path);
+  return path;
+}
+
+function productVersion(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}

@@ -1,0 +1,155 @@
+import { createHash, randomBytes } from "node:crypto";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { packDirectory } from "../../src/archive/pack-archive.ts";
+import { systemClock, type Clock } from "../../src/base/clock.ts";
+import { createControl, type Control } from "../../src/control/control.ts";
+import { openDirectoryStore } from "../../src/datastores/directory/directory-store.ts";
+import type { DataStores } from "../../src/datastores/data-stores.ts";
+import type { DataStore } from "../../src/datastores/datastore.ts";
+import { isTerminal, type Run } from "../../src/domain/run.ts";
+import { ScriptedWorld, type Script } from "../../src/engines/scripted/scripted-engine.ts";
+import type { LearnerTask } from "../../src/engines/engine.ts";
+import type { EnvironmentCatalogue } from "../../src/environments/environment.ts";
+import { prepareHome } from "../../src/home-folders.ts";
+import type { Store } from "../../src/store/store.ts";
+import { openSqliteStore } from "../../src/store/sqlite/open.ts";
+
+const SHELL = {
+  framework: "shell",
+  version: "any",
+  label: "a plain shell",
+  origin: "built_in",
+  programs: {},
+  path: [],
+  env: {},
+} as const;
+
+const onlyShell: EnvironmentCatalogue = {
+  list: async () => [SHELL],
+  resolve: async (framework) =>
+    framework === "shell"
+      ? { found: true, environment: SHELL }
+      : { found: false, fact: "only shell is here", hint: "Use shell." },
+};
+
+export interface BundleOptions {
+  readonly script?: (task: LearnerTask) => Script;
+  readonly slots?: number;
+  readonly retentionDays?: number | null;
+  readonly clock?: Clock;
+  /** Wraps the store that a bucket is opened as, to make faults. */
+  readonly wrapStore?: (store: DataStore, bucket: string) => DataStore;
+}
+
+export interface ControlBundle extends AsyncDisposable {
+  readonly home: string;
+  readonly world: ScriptedWorld;
+  readonly store: Store;
+  readonly control: Control;
+  submit(manifest?: string, options?: { key?: string; files?: Record<string, string> }): Promise<Run>;
+  untilEnded(id: string): Promise<Run>;
+  untilState(id: string, state: Run["state"]): Promise<Run>;
+  /** A file of the run's folder in the embedded bucket `models`; undefined when it is not there. */
+  stored(id: string, key: string): Promise<string | undefined>;
+  /** Ends this server's duties and starts new ones over the same home and the same learners. */
+  restart(): Promise<void>;
+}
+
+export const MANIFEST = `
+model_definition:
+  name: tf-mnist
+  framework: {name: shell, version: any}
+  execution: {command: "true", resource: small}
+training_results: {target: {bucket: models, type: directory}}
+`;
+
+/** The control plane over a home of its own: real database, real files, real buckets; scripted learners. */
+export async function controlBundle(options: BundleOptions = {}): Promise<ControlBundle> {
+  const home = await mkdtemp(join(tmpdir(), "trainyard-control-"));
+  const clock = options.clock ?? systemClock;
+  const world = new ScriptedWorld(clock, options.script ?? (() => ({ kind: "exits", exitCode: 0 })));
+  const store = await openSqliteStore({ path: join(home, "trainyard.db"), clock });
+  await prepareHome(home);
+  const build = (): Control =>
+    createControl({
+      home,
+      clock,
+      store,
+      engine: world.connect(),
+      dataStores: directoryStores(home, options.wrapStore ?? ((opened) => opened)),
+      environments: onlyShell,
+      machine: { cores: 2, devices: slots(options.slots ?? 4) },
+      archiveLimits: {},
+      stopGraceMs: 1000,
+      retentionDays: options.retentionDays ?? null,
+      log: { info: () => {}, warn: () => {}, error: () => {} },
+      pathFor: async () => "/usr/bin:/bin",
+      keyring: { seal: (text) => text, unseal: (text) => text },
+    });
+  let control = build();
+  await control.start();
+  const untilRun = async (id: string, isDone: (run: Run) => boolean): Promise<Run> => {
+    const signal = AbortSignal.timeout(10_000);
+    let run = await control.runs.get(id);
+    while (!isDone(run)) run = await control.runs.waitForChange(id, run.version, signal);
+    return run;
+  };
+  return {
+    home,
+    world,
+    store,
+    get control() {
+      return control;
+    },
+    submit: async (manifest = MANIFEST, { key, files = { "main.sh": "echo hello\n" } } = {}) => {
+      const zip = await zipOf(home, files);
+      const request = { manifest: Buffer.from(manifest), manifestName: "job.yaml", idempotencyKey: key ?? null };
+      const { run } = await control.runs.submit(
+        { ...zip, ...request, principal: { account: "admin" } },
+        AbortSignal.timeout(10_000),
+      );
+      return run;
+    },
+    untilEnded: async (id) => untilRun(id, (run) => isTerminal(run.state)),
+    untilState: async (id, state) => untilRun(id, (run) => run.state === state),
+    stored: async (id, key) => readFile(join(home, "buckets", "models", id, key), "utf8").catch(() => undefined),
+    restart: async () => {
+      await control.stop();
+      control = build();
+      await control.start();
+    },
+    [Symbol.asyncDispose]: async () => {
+      await control.stop();
+      await store.close();
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
+
+function slots(count: number) {
+  return Array.from(
+    { length: count },
+    (_, i) => ({ id: `cpu-${i}`, kind: "cpu_slot", name: "slot", uuid: null }) as const,
+  );
+}
+
+function directoryStores(home: string, wrap: (store: DataStore, bucket: string) => DataStore): DataStores {
+  return {
+    check: () => {},
+    open: async (_connection, bucket, _credentials, purpose) =>
+      wrap(openDirectoryStore({ root: join(home, "buckets"), bucket, create: purpose === "results" }), bucket),
+  };
+}
+
+async function zipOf(home: string, files: Readonly<Record<string, string>>) {
+  const name = randomBytes(6).toString("hex");
+  const folder = join(home, "tmp", name);
+  await mkdir(folder, { recursive: true });
+  for (const [path, text] of Object.entries(files)) await writeFile(join(folder, path), text);
+  const zipPath = join(home, "tmp", `${name}.zip`);
+  await packDirectory(folder, zipPath);
+  const bytes = await readFile(zipPath);
+  return { zipPath, zipSizeBytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
+}

@@ -1,0 +1,55 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { learnerTask } from "../../src/control/launcher.ts";
+import { runDirectory } from "../../src/control/run-directory.ts";
+import { CAUSES } from "../../src/domain/failure.ts";
+import { advance, RUN_STATES } from "../../src/domain/run.ts";
+import { pendingRun } from "../fixtures/pending-run.ts";
+
+const REFERENCE = join(import.meta.dirname, "../../docs/reference");
+
+/** First cells in backticks of the tables in a page, with the cells behind them. */
+function tableRows(page: string): Map<string, readonly string[]> {
+  const rows = new Map<string, readonly string[]>();
+  for (const line of readFileSync(join(REFERENCE, page), "utf8").split("\n")) {
+    const match = /^\| `([^`]+)` \|(.*)\|$/.exec(line);
+    if (match !== null)
+      rows.set(
+        match[1] ?? "",
+        (match[2] ?? "").split("|").map((cell) => cell.trim()),
+      );
+  }
+  return rows;
+}
+
+test("the page of states lists every state and every cause with its turn and meaning", () => {
+  const rows = tableRows("states.md");
+  const causes = Object.entries(CAUSES).map(([cause, { turn, summary }]) => [cause, [turn, summary]] as const);
+  for (const [cause, cells] of causes) expect([cause, rows.get(cause)]).toEqual([cause, cells]);
+  expect([...rows.keys()].toSorted()).toEqual([...RUN_STATES, ...Object.keys(CAUSES)].toSorted());
+});
+
+test("the page of the program's environment lists exactly the variables that a learner gets", () => {
+  const device = { id: "cpu-0", kind: "cpu_slot", name: "CPU slot", uuid: null } as const;
+  const run = advance(pendingRun(), "downloading", new Date(1), { devices: ["cpu-0"] });
+  const environment = {
+    framework: "shell",
+    version: "any",
+    label: "a plain shell",
+    origin: "built_in",
+    programs: {},
+    path: [],
+    env: {},
+  } as const;
+  const directory = runDirectory("/home", run.id);
+  const task = learnerTask(run, 1, directory, environment, "/bin", { cores: 2, devices: [device] }, new Date(0));
+  expect([...tableRows("environment.md").keys()].toSorted()).toEqual(Object.keys(task.env).toSorted());
+});
+
+test("the page of errors lists every code with its kind", () => {
+  const source = readFileSync(join(import.meta.dirname, "../../src/domain/errors.ts"), "utf8");
+  const made = [...source.matchAll(/new ServiceError\(\s*"(\w+)",\s*"(\w+)"/g)].map(([, kind, code]) => [code, kind]);
+  const listed = [...tableRows("errors.md")].map(([code, [kind]]) => [code, kind]);
+  expect(listed.toSorted()).toEqual(made.toSorted());
+});
