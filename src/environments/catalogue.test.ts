@@ -1,4 +1,5 @@
-import { rm } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, it, describe } from "vitest";
 import type { Clock } from "../base/clock.ts";
 import { makeFakeMachine } from "../../test/fixtures/fake-machine.ts";
@@ -196,6 +197,17 @@ describe("probing", () => {
     expect(await t.resolve("numpy", "1")).toMatchObject({ found: false });
   });
 
+  it("is repeated at once when the folder of a virtual environment has gone", async () => {
+    await using t = await setup();
+    await t.machine.addPython("first/python3", { modules: { numpy: "1.0" } });
+    await writeFile(join(t.machine.root, "pyvenv.cfg"), "");
+    expect(await t.resolve("numpy", "1")).toMatchObject({
+      environment: { programs: {}, path: [join(t.machine.root, "first")] },
+    });
+    await rm(join(t.machine.root, "first"), { recursive: true });
+    expect(await t.resolve("numpy", "1")).toMatchObject({ found: false });
+  });
+
   it("ends when nobody waits for it any more, and leaves the catalogue usable", async () => {
     await using t = await setup();
     const python = await t.machine.addProgram("first/python3", "sleep 600");
@@ -265,6 +277,11 @@ describe("a configured environment", () => {
       hint: expect.stringContaining("'numpy 1.24' under 'environments:'"),
     });
     expect(await t.label("numpy", "1.24.2")).toContain("NumPy 1.24.2");
+  });
+
+  it("whose folder is not there is refused with the folder", async () => {
+    await using t = await setup({ configured: [entry({ path: ["/nowhere/bin"] })] });
+    expect(await t.label("caffe", "1.0")).toMatch(/does not work: there is no folder \/nowhere\/bin$/);
   });
 
   it("whose interpreter is not there is refused with its path", async () => {

@@ -5,7 +5,7 @@ import type { CommandRunner } from "./bounded-command.ts";
 import type { ConfiguredEnvironment } from "./configured-environment.ts";
 import type { Environment, EnvironmentCatalogue, Resolution } from "./environment.ts";
 import { canonicalFrameworkName } from "./framework-names.ts";
-import { isProgram } from "./interpreter-places.ts";
+import { isFolder, isProgram } from "./interpreter-places.ts";
 import { WELL_KNOWN_PYTHONS } from "./probe-python.ts";
 import { explainMiss } from "./refusal.ts";
 import { SharedWork } from "./shared-work.ts";
@@ -119,8 +119,14 @@ function newest(offers: readonly Offer[]): Offer | undefined {
   return offers.toSorted((a, b) => compareVersions(b.environment.version, a.environment.version))[0];
 }
 
-/** What was found once may have been removed since; the programs are what a run would miss first. */
+/**
+ * What was found once may have been removed since. Without its folder or its program a run would not fail but find
+ * the next `python3` on the PATH, which is another environment than it was accepted for.
+ */
 async function isStillThere(environment: Environment): Promise<boolean> {
-  const present = await Promise.all(Object.values(environment.programs).map(isProgram));
+  const present = await Promise.all([
+    ...Object.values(environment.programs).map(isProgram),
+    ...environment.path.map(isFolder),
+  ]);
   return !present.includes(false);
 }

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import type { CommandRunner } from "./bounded-command.ts";
 import type { Environment } from "./environment.ts";
 import { canonicalFrameworkName, knownFramework } from "./framework-names.ts";
+import { isFolder } from "./interpreter-places.ts";
 import { pathFor } from "./learner-path.ts";
 import { askPython, describeEnding } from "./probe-python.ts";
 import { writeProgramFolder } from "./program-folder.ts";
@@ -50,6 +51,10 @@ export async function probeConfigured(
   let placement: Placement = { programs: {}, path: [] };
   let pythonVersion: string | null = null;
 
+  for (const folder of entry.path) {
+    if (!(await isFolder(folder)))
+      return { entry, framework, status: "broken", reason: `there is no folder ${folder}` };
+  }
   if (entry.python !== null) {
     const python = await askPython(entry.python, [], options, signal);
     if (python.status === "broken") {

@@ -33,6 +33,15 @@ export async function isProgram(path: string): Promise<boolean> {
   }
 }
 
+export async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    // Not there, or behind something that is no folder.
+    return false;
+  }
+}
+
 /**
  * Two paths with one identity are the same interpreter. A virtual environment's `bin/python3` is a link to the
  * Python that it was made from and yet another interpreter, so it is identified by its own folder.

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, open, rename, rm, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Environment } from "./environment.ts";
+import { isFolder } from "./interpreter-places.ts";
 
 /**
  * Makes the folder that stands first in a learner's PATH and gives the environment's programs their names: one
@@ -42,13 +43,4 @@ async function writeWrapper(path: string, target: string): Promise<void> {
 /** One word for a POSIX shell, whatever the text holds. */
 export function quoteForShell(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory();
-  } catch {
-    // Not there yet.
-    return false;
-  }
 }
