@@ -1,0 +1,96 @@
+import { mkdir } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { BackoffPolicy } from "../base/backoff.ts";
+import type { Clock } from "../base/clock.ts";
+import { directoryRootNotAllowed, notSupported, requestInvalid, type ServiceError } from "../domain/errors.ts";
+import type { Connection, ConnectionCredentials } from "../domain/training-spec.ts";
+import { AddressGuard, type NetworkPolicy } from "./address-guard.ts";
+import type { DataStores, Purpose } from "./data-stores.ts";
+import type { DataStore } from "./datastore.ts";
+import { openDirectoryStore } from "./directory/directory-store.ts";
+import { keyToPath } from "./key-path.ts";
+import { RemoteError } from "./remote-error.ts";
+import { type FailedTry, Retrier, withRetry } from "./retry.ts";
+
+export interface DataStoresOptions {
+  /** The folder of the buckets that need no connection; made when it is first needed. */
+  readonly embeddedRoot: string;
+  /** Other folders that manifests may name (`stores.directory.roots`). */
+  readonly allowedRoots: readonly string[];
+  readonly network: NetworkPolicy;
+  readonly clock: Clock;
+  readonly retry: BackoffPolicy;
+  /** Told of every try that failed and will be repeated. */
+  readonly onRetry?: (store: string, fact: FailedTry) => void;
+}
+
+type S3Reference = Extract<Connection, { type: "s3" }>;
+
+/** All kinds of data store. The S3 library is loaded with the first store that needs it, never at the server's start. */
+export function createDataStores(options: DataStoresOptions): DataStores {
+  const { embeddedRoot, clock, retry, onRetry = () => {} } = options;
+  const guard = new AddressGuard(options.network);
+  const roots = new Set(options.allowedRoots.map((root) => resolve(root)));
+
+  const openDirectory = async (root: string | null, bucket: string, purpose: Purpose): Promise<DataStore> => {
+    const create = purpose === "results";
+    if (root !== null) return openDirectoryStore({ root, bucket, create });
+    await mkdir(embeddedRoot, { recursive: true });
+    const label = `bucket '${bucket}' of the embedded store`;
+    return openDirectoryStore({ root: embeddedRoot, bucket, create, label });
+  };
+
+  const openS3 = async (
+    connection: S3Reference,
+    bucket: string,
+    credentials: ConnectionCredentials | null,
+  ): Promise<DataStore> => {
+    if (credentials?.type !== "s3") {
+      throw new RemoteError("denied", `There is no access key for bucket '${bucket}'.`, { retryable: false });
+    }
+    const { openS3Store } = await import("./s3/s3-store.ts");
+    const label = `bucket '${bucket}' at ${new URL(connection.endpointUrl).origin}`;
+    const retrier = new Retrier(retry, clock, (fact) => onRetry(label, fact));
+    const store = openS3Store({ connection: { ...connection, ...credentials }, bucket, guard, retrier });
+    return withRetry(store, retrier);
+  };
+
+  const check = (connection: Connection, bucket?: string): void => {
+    switch (connection.type) {
+      case "directory":
+        if (connection.root !== null && !roots.has(resolve(connection.root))) {
+          throw directoryRootNotAllowed(connection.root);
+        }
+        if (bucket !== undefined && (bucket.includes("/") || keyToPath(bucket).kind !== "file")) {
+          throw badBucketName(bucket, "the name of one folder");
+        }
+        return;
+      case "s3":
+        guard.checkEndpoint(connection.endpointUrl);
+        return;
+      case "swift":
+        throw swiftNotYet();
+    }
+  };
+
+  return {
+    check,
+    async open(connection, bucket, credentials, purpose) {
+      check(connection, bucket);
+      if (connection.type === "directory") return openDirectory(connection.root, bucket, purpose);
+      if (connection.type === "s3") return openS3(connection, bucket, credentials);
+      throw swiftNotYet();
+    },
+  };
+}
+
+function swiftNotYet(): ServiceError {
+  return notSupported(
+    "The store type 'bluemix_objectstore' (OpenStack Swift) is read and checked, but not spoken yet.",
+    "Use an S3 endpoint of the same store (type s3) or a directory until a later version speaks Swift.",
+  );
+}
+
+function badBucketName(bucket: string, expected: string): ServiceError {
+  return requestInvalid(`'${bucket}' cannot be the name of a bucket here.`, `A bucket's name must be ${expected}.`);
+}

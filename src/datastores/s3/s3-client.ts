@@ -1,0 +1,60 @@
+import { Agent as HttpAgent } from "node:http";
+import { Agent as HttpsAgent } from "node:https";
+import { S3Client } from "@aws-sdk/client-s3";
+import type { AddressGuard } from "../address-guard.ts";
+
+export interface TimeLimits {
+  /** For name, connection and TLS together. */
+  readonly connectMs: number;
+  /** For silence on a connection in use, whoever's turn it is. Gateways take seconds for the first write to a bucket. */
+  readonly silenceMs: number;
+}
+
+export const DEFAULT_TIME_LIMITS: TimeLimits = { connectMs: 10_000, silenceMs: 60_000 };
+
+export interface S3Connection {
+  readonly endpointUrl: string;
+  /** Null where the manifest names none; most stores that are not Amazon's accept any. */
+  readonly region: string | null;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+const MAX_SOCKETS = 64;
+
+/**
+ * A client that does only what it is told: no retries, no redirects, nothing from the environment or from
+ * configuration files of this machine, no checksums that old servers do not know, and only addresses that are allowed.
+ */
+export function createS3Client(connection: S3Connection, guard: AddressGuard, limits: TimeLimits): S3Client {
+  const endpoint = guard.checkEndpoint(connection.endpointUrl);
+  const agentOptions = { keepAlive: true, maxSockets: MAX_SOCKETS, lookup: guard.lookup };
+  return new S3Client({
+    endpoint: endpoint.href,
+    region: connection.region ?? "us-east-1",
+    credentials: { accessKeyId: connection.accessKeyId, secretAccessKey: connection.secretAccessKey },
+    forcePathStyle: true,
+    requestChecksumCalculation: "WHEN_REQUIRED",
+    responseChecksumValidation: "WHEN_REQUIRED",
+    maxAttempts: 1,
+    retryMode: "standard",
+    defaultsMode: "standard",
+    followRegionRedirects: false,
+    // Old servers never answer "100 Continue", and each large put would wait for it.
+    expectContinueHeader: false,
+    useDualstackEndpoint: false,
+    useFipsEndpoint: false,
+    useArnRegion: false,
+    disableMultiregionAccessPoints: true,
+    disableS3ExpressSessionAuth: true,
+    userAgentAppId: "trainyard",
+    authSchemePreference: [],
+    sigv4aSigningRegionSet: [],
+    requestHandler: {
+      connectionTimeout: limits.connectMs,
+      socketTimeout: limits.silenceMs,
+      httpAgent: new HttpAgent(agentOptions),
+      httpsAgent: new HttpsAgent(agentOptions),
+    },
+  });
+}

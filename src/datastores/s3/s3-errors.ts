@@ -1,0 +1,143 @@
+import { RemoteError, type RemoteReason } from "../remote-error.ts";
+
+/** What an error of the SDK, of the socket below it or of the parser above it may carry. All of it is optional. */
+interface SdkError {
+  readonly name?: string;
+  readonly code?: string;
+  readonly cause?: unknown;
+  readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string };
+  readonly $response?: { readonly statusCode?: number; readonly headers?: Readonly<Record<string, string>> };
+}
+
+interface Judgement {
+  readonly reason: RemoteReason;
+  readonly retryable: boolean;
+  readonly fact: string;
+}
+
+const DENIED: Judgement = { reason: "denied", retryable: false, fact: "the store refused access" };
+const BUSY: Judgement = { reason: "throttled", retryable: true, fact: "the store asked for fewer requests" };
+const DAMAGED: Judgement = { reason: "corrupted", retryable: true, fact: "the bytes were damaged on the way" };
+const BROKEN: Judgement = { reason: "server_error", retryable: true, fact: "the store had an error of its own" };
+const REFUSED: Judgement = { reason: "invalid", retryable: false, fact: "the store refused the request" };
+
+const BY_NAME: Readonly<Record<string, Judgement>> = {
+  NoSuchBucket: { reason: "bucket_missing", retryable: false, fact: "the bucket does not exist" },
+  NoSuchKey: { reason: "object_missing", retryable: false, fact: "the object does not exist" },
+  AccessDenied: DENIED,
+  AllAccessDisabled: DENIED,
+  AccountProblem: DENIED,
+  InvalidAccessKeyId: { ...DENIED, fact: "the store does not know the access key id" },
+  SignatureDoesNotMatch: { ...DENIED, fact: "the secret access key does not belong to the access key id" },
+  AuthorizationHeaderMalformed: { ...DENIED, fact: "the store did not accept the signature; is the region right?" },
+  ExpiredToken: { ...DENIED, fact: "the credentials have expired" },
+  RequestTimeTooSkewed: { ...DENIED, fact: "the clocks of this server and of the store differ too much" },
+  QuotaExceeded: { ...DENIED, fact: "the quota at the store is used up" },
+  SlowDown: BUSY,
+  TooManyRequests: BUSY,
+  Throttling: BUSY,
+  ServiceUnavailable: BUSY,
+  RequestTimeout: { reason: "unreachable", retryable: true, fact: "the store waited too long for the request" },
+  BadDigest: DAMAGED,
+  InvalidDigest: DAMAGED,
+  XAmzContentSHA256Mismatch: DAMAGED,
+  IncompleteBody: DAMAGED,
+  OperationAborted: { ...BROKEN, fact: "another change of the same object was under way" },
+  InternalError: BROKEN,
+  NoSuchUpload: { ...REFUSED, fact: "the store no longer knows the upload" },
+  InvalidBucketName: { ...REFUSED, fact: "the store does not accept the bucket's name" },
+  KeyTooLongError: { ...REFUSED, fact: "the key is too long for the store" },
+  EntityTooLarge: { ...REFUSED, fact: "the object is too large for the store" },
+  NotImplemented: { ...REFUSED, fact: "the store does not offer this" },
+};
+
+const BY_SOCKET: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "nothing accepts connections there",
+  ECONNRESET: "the connection broke",
+  EPIPE: "the connection broke",
+  ECONNABORTED: "the connection broke",
+  ETIMEDOUT: "it did not answer in time",
+  EHOSTUNREACH: "there is no way to the host",
+  ENETUNREACH: "there is no way to the network",
+  ENOTFOUND: "the host's name is not known",
+  EAI_AGAIN: "the host's name could not be looked up",
+  ERR_STREAM_PREMATURE_CLOSE: "the answer broke off",
+};
+
+/** `what` begins the sentence: `Object 'x' of bucket 'y' at https://s3.example.org cannot be read`. */
+export function translateS3Error(error: unknown, what: string): RemoteError {
+  for (let inner: unknown = error; inner instanceof Error; inner = inner.cause) {
+    if (inner instanceof RemoteError) return inner;
+  }
+  const facts = (error ?? {}) as SdkError;
+  const status = facts.$metadata?.httpStatusCode ?? facts.$response?.statusCode ?? null;
+  const requestId = facts.$metadata?.requestId ?? null;
+  const { reason, retryable, fact } = judge(facts, status);
+  const shown = [
+    ...(isPlainName(facts.name) ? [facts.name] : []),
+    ...(status === null ? [] : [`HTTP ${status}`]),
+    ...(requestId === null ? [] : [`request ${requestId}`]),
+  ];
+  const details = shown.length === 0 ? "" : ` (${shown.join(", ")})`;
+  // Neither the server's message nor the SDK's error goes along: both may repeat parts of the signed request.
+  return new RemoteError(reason, `${what}: ${fact}${details}.`, {
+    retryable,
+    status,
+    requestId,
+    retryAfterMs: retryAfterMs(facts),
+  });
+}
+
+function judge(facts: SdkError, status: number | null): Judgement {
+  const named = BY_NAME[facts.name ?? ""];
+  if (named !== undefined) return named;
+  const socket = BY_SOCKET[facts.code ?? ""];
+  if (socket !== undefined) return { reason: "unreachable", retryable: true, fact: socket };
+  if (facts.name === "TimeoutError") {
+    return { reason: "unreachable", retryable: true, fact: "it did not answer in time" };
+  }
+  if (isTlsTrouble(facts.code ?? "")) {
+    return { reason: "unreachable", retryable: false, fact: `no secure connection is possible (${facts.code})` };
+  }
+  return status === null ? notS3() : judgeStatus(status, facts);
+}
+
+function judgeStatus(status: number, facts: SdkError): Judgement {
+  if (status >= 300 && status < 400) {
+    return {
+      ...REFUSED,
+      fact: "the store answers with a redirect, which is not followed; name the bucket's own endpoint",
+    };
+  }
+  if (status === 401 || status === 403) return DENIED;
+  if (status === 404) return { reason: "object_missing", retryable: false, fact: "the store does not have it" };
+  if (status === 408) return { reason: "unreachable", retryable: true, fact: "the store waited too long" };
+  if (status === 429 || status === 503) return BUSY;
+  if (status === 501) return { ...REFUSED, fact: "the store does not offer this" };
+  if (status === 507) return { ...DENIED, fact: "the store is full" };
+  if (status >= 500) return BROKEN;
+  if (status >= 400) return REFUSED;
+  return facts.code === undefined ? notS3() : BROKEN;
+}
+
+/** A page of some web server, or an answer that was cut: the second is why it may be worth another try. */
+function notS3(): Judgement {
+  return { reason: "server_error", retryable: true, fact: "the answer is not one of an S3 store" };
+}
+
+function isTlsTrouble(code: string): boolean {
+  return /CERT|^ERR_TLS|^ERR_SSL|^EPROTO$|SELF_SIGNED|UNABLE_TO_VERIFY|HPE_/.test(code);
+}
+
+function isPlainName(name: string | undefined): name is string {
+  return name !== undefined && name !== "Error" && /^[A-Za-z][A-Za-z0-9]{1,60}$/.test(name);
+}
+
+/** Retry-After in seconds or as a date. */
+function retryAfterMs(facts: SdkError): number | null {
+  const header = facts.$response?.headers?.["retry-after"];
+  if (header === undefined) return null;
+  if (/^\d+$/.test(header)) return Number(header) * 1000;
+  const at = Date.parse(header);
+  return Number.isNaN(at) ? null : Math.max(0, at - Date.now());
+}

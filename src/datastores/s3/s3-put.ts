@@ -1,0 +1,233 @@
+import { createReadStream, type ReadStream } from "node:fs";
+import { finished } from "node:stream/promises";
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  PutObjectCommand,
+  type S3Client,
+  UploadPartCommand,
+} from "@aws-sdk/client-s3";
+import { forEachConcurrently } from "../concurrently.ts";
+import { md5Of, sizeOf } from "../content.ts";
+import type { Content, StoredObject } from "../datastore.ts";
+import { RemoteError } from "../remote-error.ts";
+import type { Retrier } from "../retry.ts";
+import { multipartEtag, type Part, plainEtag, planParts } from "./etag.ts";
+import { translateS3Error } from "./s3-errors.ts";
+
+/** Parts of one object under way at once. */
+const PART_CONCURRENCY = 4;
+
+/** How long a failed upload waits for the server to forget its parts. */
+const ABANDON_MS = 10_000;
+
+export interface PutParts {
+  readonly client: S3Client;
+  readonly bucket: string;
+  /** `Object 'x' of bucket 'y' at https://...`. */
+  readonly name: string;
+  readonly partBytes: number;
+  /** For the parts, so that a broken one does not cost those that arrived. */
+  readonly retrier: Retrier;
+  readonly head: (key: string, signal: AbortSignal) => Promise<StoredObject | undefined>;
+}
+
+/**
+ * Puts content that is read twice: once for its checksums, which the server then holds every request to
+ * (Content-MD5), and once to send it. Nothing is sent when the object is there already.
+ */
+export async function putContent(
+  parts: PutParts,
+  key: string,
+  content: Content,
+  signal: AbortSignal,
+): Promise<StoredObject> {
+  const plan = planParts(sizeOf(content), parts.partBytes);
+  const md5s: Buffer[] = [];
+  for (const { start, end } of plan) md5s.push(await md5Of(content, signal, start, end));
+  const [first] = md5s;
+  const expected = plan.length === 1 && first !== undefined ? first.toString("hex") : multipartEtag(md5s);
+  const present = await lookUp(parts, key, signal);
+  if (present?.sizeBytes === sizeOf(content) && present.etag === expected) return present;
+  const put: Put = { ...parts, key, content, expected, plan, md5s };
+  return plan.length === 1 ? putWhole(put, signal) : putInParts(put, signal);
+}
+
+interface Put extends PutParts {
+  readonly key: string;
+  readonly content: Content;
+  /** The ETag of a store that makes them of MD5s. */
+  readonly expected: string;
+  readonly plan: readonly Part[];
+  readonly md5s: readonly Buffer[];
+}
+
+/** Who may write but not look cannot be spared the upload. */
+async function lookUp(parts: PutParts, key: string, signal: AbortSignal): Promise<StoredObject | undefined> {
+  try {
+    return await parts.head(key, signal);
+  } catch (error) {
+    if (error instanceof RemoteError && error.reason === "denied") return undefined;
+    throw error;
+  }
+}
+
+async function putWhole(put: Put, signal: AbortSignal): Promise<StoredObject> {
+  const [part] = put.plan;
+  if (part === undefined) throw new Error("A plan has at least one part.");
+  const input = { Bucket: put.bucket, Key: put.key };
+  const output = await send(put, part, signal, async (body, aborted) =>
+    put.client.send(new PutObjectCommand({ ...input, ...body }), { abortSignal: aborted }),
+  );
+  return verify(put, output, signal);
+}
+
+async function putInParts(put: Put, signal: AbortSignal): Promise<StoredObject> {
+  const input = { Bucket: put.bucket, Key: put.key };
+  const created = await put.client.send(new CreateMultipartUploadCommand(input), { abortSignal: signal });
+  const upload = { ...input, UploadId: created.UploadId };
+  try {
+    const etags = await sendParts(put, upload, signal);
+    const output = await complete(put, upload, etags, signal);
+    return await verify(put, output, signal);
+  } catch (error) {
+    await abandon(put, upload);
+    throw error;
+  }
+}
+
+interface UploadInput {
+  readonly Bucket: string;
+  readonly Key: string;
+  readonly UploadId: string | undefined;
+}
+
+async function sendParts(put: Put, upload: UploadInput, signal: AbortSignal): Promise<(string | undefined)[]> {
+  const etags: (string | undefined)[] = [];
+  const sendPart = async (part: Part, aborted: AbortSignal): Promise<void> => {
+    const output = await send(put, part, aborted, async (body, either) => {
+      const input = { ...upload, PartNumber: part.number, ...body };
+      return put.client.send(new UploadPartCommand(input), { abortSignal: either });
+    });
+    etags[part.number - 1] = output.ETag;
+  };
+  const work = async (part: Part, aborted: AbortSignal): Promise<void> => {
+    const what = `put part ${part.number} of '${put.key}'`;
+    await put.retrier.run(what, async () => translated(put, aborted, async () => sendPart(part, aborted)), aborted);
+  };
+  const plan = async function* (): AsyncGenerator<Part> {
+    yield* put.plan;
+  };
+  await forEachConcurrently(plan, PART_CONCURRENCY, work, signal);
+  return etags;
+}
+
+/** Repeatable: when an answer was lost, the upload is gone and the object is there. */
+async function complete(
+  put: Put,
+  upload: UploadInput,
+  etags: readonly (string | undefined)[],
+  signal: AbortSignal,
+): Promise<Receipt> {
+  const MultipartUpload = { Parts: etags.map((ETag, index) => ({ ETag, PartNumber: index + 1 })) };
+  const command = new CompleteMultipartUploadCommand({ ...upload, MultipartUpload });
+  const attempt = async (): Promise<Receipt> => {
+    try {
+      return await translated(put, signal, async () => put.client.send(command, { abortSignal: signal }));
+    } catch (error) {
+      const now = await put.head(put.key, signal).catch(() => undefined); // The first error tells more than this one.
+      if (now?.etag === put.expected && now.sizeBytes === sizeOf(put.content)) return { ETag: put.expected };
+      throw error;
+    }
+  };
+  return put.retrier.run(`complete '${put.key}'`, attempt, signal);
+}
+
+/** Only ever this upload, whose id nobody else has. What the server keeps of it otherwise costs its owner money. */
+async function abandon(put: Put, upload: UploadInput): Promise<void> {
+  const command = new AbortMultipartUploadCommand(upload);
+  try {
+    await put.client.send(command, { abortSignal: AbortSignal.timeout(ABANDON_MS) });
+  } catch {
+    // The trouble that led here is what the caller needs to know; the store's own clean-up takes the parts.
+  }
+}
+
+interface Receipt {
+  readonly ETag?: string | undefined;
+  readonly ServerSideEncryption?: string | undefined;
+  readonly SSECustomerAlgorithm?: string | undefined;
+}
+
+/** Stores that encrypt with keys of their own give ETags that are no checksums; there the size decides. */
+async function verify(put: Put, receipt: Receipt, signal: AbortSignal): Promise<StoredObject> {
+  const etag = plainEtag(receipt.ETag);
+  const sizeBytes = sizeOf(put.content);
+  if (etag === put.expected) return { key: put.key, sizeBytes, etag };
+  const isOpaque =
+    receipt.SSECustomerAlgorithm !== undefined ||
+    (receipt.ServerSideEncryption ?? "AES256") !== "AES256" ||
+    !/^[0-9a-f]{32}(-\d+)?$/.test(etag ?? "");
+  const now = isOpaque ? await put.head(put.key, signal) : undefined;
+  if (now?.sizeBytes === sizeBytes) return now;
+  const fact = isOpaque ? `has ${now?.sizeBytes ?? 0} bytes instead of ${sizeBytes}` : "has another checksum";
+  throw new RemoteError("corrupted", `${put.name} ${fact} in the store than what was sent.`, { retryable: true });
+}
+
+interface Body {
+  readonly Body: ReadStream | Uint8Array;
+  readonly ContentLength: number;
+  readonly ContentMD5: string;
+}
+
+/** Hands one range of the content to a request, as a stream when it is a file, and lets go of the file afterwards. */
+async function send<T>(
+  put: Put,
+  part: Part,
+  signal: AbortSignal,
+  request: (body: Body, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const facts = {
+    ContentLength: part.end - part.start,
+    ContentMD5: put.md5s[part.number - 1]?.toString("base64") ?? "",
+  };
+  if (put.content.kind === "bytes") {
+    return request({ Body: put.content.bytes.subarray(part.start, part.end), ...facts }, signal);
+  }
+  if (facts.ContentLength === 0) return request({ Body: new Uint8Array(), ...facts }, signal);
+  const file = createReadStream(put.content.path, { start: part.start, end: part.end - 1, highWaterMark: 256 * 1024 });
+  const failing = new AbortController();
+  // The SDK does not watch the stream: without this, a file that cannot be read would hang the request.
+  const watched = finished(file, { writable: false }).then(
+    () => {
+      if (file.bytesRead < facts.ContentLength) failing.abort(fileChanged(put));
+    },
+    (error: unknown) => failing.abort(error),
+  );
+  try {
+    return await request({ Body: file, ...facts }, AbortSignal.any([signal, failing.signal]));
+  } catch (error) {
+    signal.throwIfAborted();
+    if (failing.signal.aborted && failing.signal.reason instanceof RemoteError) throw failing.signal.reason;
+    throw error;
+  } finally {
+    file.destroy();
+    await watched;
+  }
+}
+
+function fileChanged(put: Put): RemoteError {
+  return new RemoteError("invalid", `${put.name}: its file became shorter while it was being sent.`, {
+    retryable: false,
+  });
+}
+
+async function translated<T>(put: Put, signal: AbortSignal, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    signal.throwIfAborted();
+    throw translateS3Error(error, `${put.name} cannot be put`);
+  }
+}
