@@ -9,7 +9,7 @@ export const SIZES = { small: 1, medium: 2, large: 4 } as const;
 export type Size = keyof typeof SIZES;
 
 /** The words that the translated page of 2017 shows for the sizes; the real ones were always English. */
-export const TRANSLATED_SIZES: Readonly<Record<string, Size>> = {
+const TRANSLATED_SIZES: Readonly<Record<string, Size>> = {
   klein: "small",
   mittel: "medium",
   groß: "large",

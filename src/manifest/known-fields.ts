@@ -54,7 +54,7 @@ function fieldsOf(table: FieldTable, store: StoreType | null): KnownField[] {
     store,
     type: field.type,
     required: field.required,
-    meaning: field.meaning,
+    meaning: field.ignored === undefined ? field.meaning : `${field.meaning}; without effect: ${field.ignored}`,
     aliases: [...(field.aliases ?? []), ...(field.fallback === undefined ? [] : [field.fallback])],
   }));
 }

@@ -19,7 +19,7 @@ export function readSourceText(source: Uint8Array | string, findings: Findings):
     findings.problem(
       "manifest_too_large",
       null,
-      `The manifest has ${sizeBytes} bytes; it may have at most ${MANIFEST_LIMITS.sizeBytes}.`,
+      `The manifest is larger than ${MANIFEST_LIMITS.sizeBytes} bytes.`,
       "Give the manifest here; the model definition is the ZIP, and training data belongs in a bucket.",
     );
     return "";

@@ -12,7 +12,7 @@ import { readCount, readText } from "./text-value.ts";
 import { COMPUTE_CONFIGURATION, EXECUTION, FRAMEWORK, MANIFEST, MODEL_DEFINITION } from "./wml-fields.ts";
 
 /** Where the results go when the manifest names no bucket; the embedded store makes it on first use. */
-export const DEFAULT_RESULTS: BucketReference = {
+const DEFAULT_RESULTS: BucketReference = {
   bucket: "trained-models",
   name: null,
   connection: { type: "directory", root: null },
