@@ -1,3 +1,4 @@
+import { EventEmitter, once } from "node:events";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
@@ -156,6 +157,24 @@ test("what is not HTTP is answered with a problem and cut", async () => {
   );
   const fat = `GET /health HTTP/1.1\r\nHost: x\r\nX-Fat: ${"x".repeat(70_000)}\r\n\r\n`;
   expect(await answerTo(fat)).toMatch(/^HTTP\/1\.1 431 [^]*"code":"request_too_large"/);
+});
+
+test("work that is cut off because the server closes answers 503 and when to come again", async () => {
+  await using server = await startTestServer();
+  const url = await server.listen();
+  const { id } = await server.addRun();
+  const begun = Promise.withResolvers<void>();
+  server.runs.results = async (_id, signal) => {
+    begun.resolve();
+    await once(new EventEmitter(), "never", { signal });
+    throw new Error("cannot be");
+  };
+  const reply = fetch(`${url}/api/v1/runs/${id}/results`, { headers: { authorization: TOKEN } });
+  await begun.promise;
+  await server.app.close();
+  const { status, headers } = await reply;
+  expect([status, headers.get("retry-after")]).toEqual([503, "1"]);
+  expect(await (await reply).json()).toMatchObject({ code: "shutting_down" });
 });
 
 test("a server that closes ends its waits at once", { timeout: 4_000 }, async () => {

@@ -31,6 +31,8 @@ export function replyWithError(error: unknown, request: FastifyRequest, reply: F
 /** Fastify's own refusals, in our words. Undefined for what is nobody's mistake but ours. */
 function translate(error: unknown, request: FastifyRequest): ServiceError | undefined {
   if (!(error instanceof Error)) return undefined;
+  // Node wraps the reason of an aborted signal.
+  if (error.cause instanceof ServiceError && error.name === "AbortError") return error.cause;
   const { code, statusCode = 500 } = error as Partial<FastifyError>;
   switch (code) {
     case "FST_ERR_CTP_BODY_TOO_LARGE":
@@ -50,7 +52,8 @@ function translate(error: unknown, request: FastifyRequest): ServiceError | unde
 
 /** Nobody reads the answer any more; this only keeps a lost connection from being logged as our mistake. */
 function hasClientGone(error: Error): boolean {
-  return ["ECONNRESET", "EPIPE", "ERR_STREAM_PREMATURE_CLOSE"].includes((error as NodeJS.ErrnoException).code ?? "");
+  const { code = "" } = error as NodeJS.ErrnoException;
+  return error.name === "AbortError" || ["ECONNRESET", "EPIPE", "ERR_STREAM_PREMATURE_CLOSE"].includes(code);
 }
 
 function acceptedTypes(request: FastifyRequest): readonly string[] {

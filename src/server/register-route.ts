@@ -21,7 +21,7 @@ type Parsed<C, Key extends string> =
   C extends Record<Key, infer Schema extends z.ZodType> ? z.output<Schema> : undefined;
 
 /** A checked request. `request` and `reply` are for streams and for headers of refusals, nothing else. */
-export interface Call<C extends RouteContract> {
+interface Call<C extends RouteContract> {
   readonly params: Parsed<C, "params">;
   readonly query: Parsed<C, "query">;
   readonly headers: Parsed<C, "headers">;
@@ -34,7 +34,7 @@ export interface Call<C extends RouteContract> {
 /** Refusals are thrown as `ServiceError`; a handler only answers what went well. */
 type SuccessStatus = 200 | 201 | 202 | 204 | 206;
 
-export type Answer<C extends RouteContract> = {
+type Answer<C extends RouteContract> = {
   [Status in keyof C["answers"] & SuccessStatus]: {
     readonly status: Status;
     readonly body: C["answers"][Status] extends z.ZodType ? z.output<C["answers"][Status]> : Readable | null;
@@ -42,7 +42,7 @@ export type Answer<C extends RouteContract> = {
   };
 }[keyof C["answers"] & SuccessStatus];
 
-export type RouteHandler<N extends RouteName> = (call: Call<Contract<N>>) => Promise<Answer<Contract<N>>>;
+type RouteHandler<N extends RouteName> = (call: Call<Contract<N>>) => Promise<Answer<Contract<N>>>;
 
 /** One handler for each route of the contract: a missing one and one too many are type errors. */
 export type RouteHandlers = { readonly [N in RouteName]: RouteHandler<N> };

@@ -1,24 +1,27 @@
 import type { FastifyReply } from "fastify";
+import { shuttingDown } from "../domain/errors.ts";
 
 /** A signal for the work of one request; dispose it to let go of everything it listens to. */
 export interface RequestSignal extends Disposable {
   readonly signal: AbortSignal;
 }
 
-/** Aborted when the client has gone, when the server closes, and after `ms` where given. */
+/** Aborted when the client has gone, when the server closes (with `shutting_down` as the reason), and after `ms` where given. */
 export function requestSignal(reply: FastifyReply, closing: AbortSignal, ms?: number): RequestSignal {
   const abort = new AbortController();
   const end = (): void => abort.abort();
+  const endForClosing = (): void => abort.abort(shuttingDown());
   const timer = ms === undefined ? undefined : setTimeout(end, ms);
   reply.raw.once("close", end);
-  closing.addEventListener("abort", end, { once: true });
-  if (closing.aborted || reply.raw.destroyed) end();
+  closing.addEventListener("abort", endForClosing, { once: true });
+  if (closing.aborted) endForClosing();
+  if (reply.raw.destroyed) end();
   return {
     signal: abort.signal,
     [Symbol.dispose]: () => {
       clearTimeout(timer);
       reply.raw.off("close", end);
-      closing.removeEventListener("abort", end);
+      closing.removeEventListener("abort", endForClosing);
     },
   };
 }
