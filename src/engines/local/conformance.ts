@@ -48,7 +48,8 @@ export async function localSetup(): Promise<LocalSetup> {
     [Symbol.asyncDispose]: async () => {
       const last = connect();
       for (const task of tasks) {
-        const handle = await last.find(task.directory, task.attempt);
+        // A claim that a test has left unfinished belongs to no process.
+        const handle = await last.find(task.directory, task.attempt).catch(() => undefined);
         if (handle !== undefined) await last.stop(handle, 0);
       }
       for (const engine of engines) await engine.close();

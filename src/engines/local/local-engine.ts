@@ -127,7 +127,7 @@ class LocalEngine implements Engine {
     // After a restart of the machine nothing of it can be left, and its numbers mean other processes.
     if (learner.bootId === this.#bootId) {
       const processes = new LearnerProcesses(learner, this.#children.get(learnerKey(learner))?.hasJustEnded() ?? false);
-      await askToEnd(processes, deadlineMs, this.#clock);
+      await askToEnd(learner, processes, deadlineMs, this.#clock);
       await sweep(learner, processes, this.#clock);
       this.#children.delete(learnerKey(learner));
     }

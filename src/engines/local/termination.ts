@@ -17,25 +17,34 @@ export function isShimAlive(learner: LearnerHandle): boolean {
 }
 
 /**
- * Asks every process to end, each once, and waits until none is left or the deadline has come; the deadline may be
- * moved meanwhile. The shim stays out of it: it ends by itself when the command has.
+ * Asks the processes to end, once, and waits until none is left or the deadline has come; the deadline may be moved meanwhile.
+ * Those born later are not asked: they may be what a program starts to save its work.
  */
-export async function askToEnd(processes: LearnerProcesses, deadlineMs: () => number, clock: Clock): Promise<void> {
-  const asked = new Set<string>();
+export async function askToEnd(
+  learner: LearnerHandle,
+  processes: LearnerProcesses,
+  deadlineMs: () => number,
+  clock: Clock,
+): Promise<void> {
+  if (clock.monotonicMs() >= deadlineMs()) return;
+  let members = await processes.look();
+  request(learner, members);
   const pause = growingPause(clock);
-  while (clock.monotonicMs() < deadlineMs()) {
-    const members = await processes.look();
-    if (members.length === 0) return;
-    for (const member of members) {
-      const identity = `${member.pid} ${member.startTime}`;
-      if (asked.has(identity)) continue;
-      asked.add(identity);
-      send(member, "SIGTERM");
-      // A stopped process takes the request only once it goes on.
-      send(member, "SIGCONT");
-    }
+  while (members.length > 0 && clock.monotonicMs() < deadlineMs()) {
     await pause(deadlineMs() - clock.monotonicMs());
+    members = await processes.look();
   }
+}
+
+/**
+ * The shim's group at one stroke, so that nobody in it is born unasked; the shim takes that and stays. The others one by one.
+ * A stopped process takes the request only once it goes on.
+ */
+function request(learner: LearnerHandle, members: readonly ProcessStat[]): void {
+  const inGroup = members.find(({ group }) => group === learner.pid);
+  // While one of ours is in the group, nobody else can have its number.
+  if (inGroup !== undefined) send(inGroup, ["SIGTERM", "SIGCONT"], -learner.pid);
+  for (const member of members) if (member.group !== learner.pid) send(member, ["SIGTERM", "SIGCONT"]);
 }
 
 /**
@@ -46,9 +55,9 @@ export async function sweep(learner: LearnerHandle, processes: LearnerProcesses,
   await killMembers(learner, processes, clock);
   if (!isShimAlive(learner)) return;
   // It may have been stopped together with its group.
-  send(learner, "SIGCONT");
+  send(learner, ["SIGCONT"]);
   if (!(await shimEnds(learner, clock))) {
-    send(learner, "SIGKILL");
+    send(learner, ["SIGKILL"]);
     if (!(await shimEnds(learner, clock))) throw staysAlive(learner, readProcess(learner.pid));
   }
   // The shim may have started the command after the last look.
@@ -63,7 +72,7 @@ async function killMembers(learner: LearnerHandle, processes: LearnerProcesses, 
     const members = await processes.look();
     if (members.length === 0) return;
     if (clock.monotonicMs() >= deadlineMs) throw staysAlive(learner, members[0] ?? null);
-    for (const member of members) send(member, "SIGKILL");
+    for (const member of members) send(member, ["SIGKILL"]);
     await pause();
   }
 }
@@ -78,11 +87,15 @@ async function shimEnds(learner: LearnerHandle, clock: Clock): Promise<boolean> 
   return true;
 }
 
-/** Only to exactly this process: looked at again right before, since its pid may have been given to another. */
-function send(target: Pick<ProcessStat, "pid" | "startTime">, signal: NodeJS.Signals): void {
+/** Only to exactly this process, looked at again right before, since its pid may have been given to another; or to its group. */
+function send(
+  target: Pick<ProcessStat, "pid" | "startTime">,
+  signals: readonly NodeJS.Signals[],
+  address: number = target.pid,
+): void {
   if (readProcess(target.pid)?.startTime !== target.startTime) return;
   try {
-    process.kill(target.pid, signal);
+    for (const signal of signals) process.kill(address, signal);
   } catch {
     // ESRCH: it has just ended. EPERM: it runs as another account; the deadline of the caller reports it by name.
   }
