@@ -1,4 +1,4 @@
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import type { FileHandle } from "node:fs/promises";
 import { open, stat } from "node:fs/promises";
 import { callbackify } from "node:util";
@@ -7,8 +7,6 @@ import { archiveUnreadable } from "../domain/errors.ts";
 import { ReadWindow } from "./read-window.ts";
 import { showName } from "./entry-name.ts";
 
-const HEADER_WINDOW_BYTES = 16_384;
-const DATA_WINDOW_BYTES = 262_144;
 const STREAM_CHUNK_BYTES = 262_144;
 
 /**
@@ -19,18 +17,16 @@ const STREAM_CHUNK_BYTES = 262_144;
 export class ArchiveFile extends RandomAccessReader {
   readonly sizeBytes: number;
   readonly #handle: FileHandle;
-  readonly #headers: ReadWindow;
-  readonly #data: ReadWindow;
+  readonly #window: ReadWindow;
   readonly #fill = callbackify(async (target: Buffer, position: number): Promise<void> => {
-    (await this.#headers.view(position, target.length)).copy(target);
+    (await this.#window.view(position, target.length)).copy(target);
   });
 
   constructor(handle: FileHandle, sizeBytes: number) {
     super();
     this.sizeBytes = sizeBytes;
     this.#handle = handle;
-    this.#headers = new ReadWindow(handle, sizeBytes, Math.min(sizeBytes, HEADER_WINDOW_BYTES));
-    this.#data = new ReadWindow(handle, sizeBytes, Math.min(sizeBytes, DATA_WINDOW_BYTES));
+    this.#window = new ReadWindow(handle, sizeBytes);
   }
 
   static async open(path: string): Promise<ArchiveFile> {
@@ -61,21 +57,24 @@ export class ArchiveFile extends RandomAccessReader {
     position: number,
     callback: (error: Error | null) => void,
   ): void {
-    this.#fill(target.subarray(offset, offset + length), position, callback);
+    const atHand = this.#window.peek(position, length);
+    if (atHand === undefined) {
+      this.#fill(target.subarray(offset, offset + length), position, callback);
+      return;
+    }
+    atHand.copy(target, offset);
+    callback(null);
   }
 
-  /** A few header bytes; the view is good until the next call of `readHeader` or `read`. */
-  async readHeader(position: number, length: number): Promise<Buffer> {
-    return await this.#headers.view(position, length);
-  }
-
-  /** The packed bytes of one small entry; the view is good until the next call. */
-  async readData(position: number, length: number): Promise<Buffer> {
-    return await this.#data.view(position, length);
+  /** A header, or the packed bytes of a small entry; the view is good until the next call of `view` or `read`. */
+  async view(position: number, length: number): Promise<Buffer> {
+    return await this.#window.view(position, length);
   }
 
   /** The packed bytes of one large entry. */
   streamData(position: number, length: number): Readable {
+    // A stream's `end` is its last byte, so it cannot say "nothing".
+    if (length === 0) return Readable.from([]);
     return this.#handle.createReadStream({
       start: position,
       end: position + length - 1,

@@ -30,7 +30,7 @@ interface EndFields extends EndRecord {
  */
 export async function readEndRecord(file: ArchiveFile, commentBytes: number): Promise<EndRecord> {
   const start = file.sizeBytes - commentBytes - END_BYTES;
-  const plain = plainFields(await file.readHeader(start, END_BYTES), start);
+  const plain = plainFields(await file.view(start, END_BYTES), start);
   const zip64 = await readZip64(file, start);
   const record = zip64 ?? plain;
   if (zip64 !== undefined) refuseContradiction(plain, zip64);
@@ -61,11 +61,11 @@ function plainFields(bytes: Buffer, start: number): EndFields {
 
 async function readZip64(file: ArchiveFile, endStart: number): Promise<EndFields | undefined> {
   if (endStart < LOCATOR_BYTES) return undefined;
-  const locator = await file.readHeader(endStart - LOCATOR_BYTES, LOCATOR_BYTES);
+  const locator = await file.view(endStart - LOCATOR_BYTES, LOCATOR_BYTES);
   if (locator.readUInt32LE(0) !== LOCATOR_SIGNATURE) return undefined;
   const start = Number(locator.readBigUInt64LE(8));
   // yauzl has read the same record there and checked its signature.
-  const bytes = await file.readHeader(start, ZIP64_END_BYTES);
+  const bytes = await file.view(start, ZIP64_END_BYTES);
   return {
     start,
     disk: bytes.readUInt32LE(16),

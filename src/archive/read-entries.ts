@@ -85,7 +85,7 @@ async function openDirectory(file: ArchiveFile): Promise<ZipFile> {
       validateEntrySizes: false,
     });
   } catch (error) {
-    const format = detectFormat(await file.readHeader(0, Math.min(file.sizeBytes, FORMAT_HEAD_BYTES)));
+    const format = detectFormat(await file.view(0, Math.min(file.sizeBytes, FORMAT_HEAD_BYTES)));
     throw format === "zip" ? sayBrokenEnd(error) : archiveUnreadable(sayNotZip(format), PACK_WITH_ZIP);
   }
 }

@@ -1,8 +1,12 @@
 import type { FileHandle } from "node:fs/promises";
 
+const WINDOW_BYTES = 262_144;
+const FAR_JUMP_BYTES = 4096;
+
 /**
  * Reads ranges of a file through one buffer, so that neighbouring small ranges (directory records, local headers,
- * the data of small files) cost one system call together. Not for calls at the same time.
+ * the data of small files) cost one system call together. Reads far ahead only while the ranges asked for are near
+ * each other: headers between large files would make it read all of their data. Not for calls at the same time.
  */
 export class ReadWindow {
   readonly #handle: FileHandle;
@@ -11,25 +15,36 @@ export class ReadWindow {
   #start = 0;
   #end = 0;
 
-  constructor(handle: FileHandle, sizeBytes: number, capacity: number) {
+  constructor(handle: FileHandle, sizeBytes: number) {
     this.#handle = handle;
     this.#sizeBytes = sizeBytes;
-    this.#buffer = Buffer.allocUnsafe(capacity);
+    this.#buffer = Buffer.allocUnsafe(Math.min(sizeBytes, WINDOW_BYTES));
+  }
+
+  /** Like `view` where the bytes are at hand, else undefined. */
+  peek(position: number, length: number): Buffer | undefined {
+    return position >= this.#start && position + length <= this.#end ? this.#slice(position, length) : undefined;
   }
 
   /** Exactly `length` bytes from `position`; the view is good until the next call. */
   async view(position: number, length: number): Promise<Buffer> {
-    if (position >= this.#start && position + length <= this.#end) return this.#slice(position, length);
+    const atHand = this.peek(position, length);
+    if (atHand !== undefined) return atHand;
     // Positions come out of the ZIP itself and may be anything up to 2^64.
     if (!Number.isSafeInteger(position) || position + length > this.#sizeBytes) {
       throw new RangeError("it points behind its own end");
     }
     if (length > this.#buffer.length) return await this.#read(Buffer.allocUnsafe(length), position);
+    const isWhole = this.#buffer.length === this.#sizeBytes;
+    const start = isWhole ? 0 : position;
+    const isNear = position >= this.#start && position < this.#end + WINDOW_BYTES;
+    const wanted = isWhole || isNear ? this.#buffer.length : Math.max(length, FAR_JUMP_BYTES);
+    const bytes = Math.min(wanted, this.#sizeBytes - start);
+    // Nothing to be seen while the buffer is being filled, should that fail.
     this.#end = this.#start;
-    const wanted = Math.min(this.#buffer.length, this.#sizeBytes - position);
-    await this.#read(this.#buffer.subarray(0, wanted), position);
-    this.#start = position;
-    this.#end = position + wanted;
+    await this.#read(this.#buffer.subarray(0, bytes), start);
+    this.#start = start;
+    this.#end = start + bytes;
     return this.#slice(position, length);
   }
 

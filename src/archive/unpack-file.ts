@@ -26,7 +26,7 @@ export function isSmall(file: PlannedFile): boolean {
  */
 export async function unpackSmall(archive: ArchiveFile, file: PlannedFile, target: string): Promise<boolean> {
   const { entry } = file;
-  const packed = await archive.readData(entry.dataStart, entry.packedBytes);
+  const packed = await archive.view(entry.dataStart, entry.packedBytes);
   const content = entry.isDeflated ? inflateSmall(packed, file) : packed;
   checkContent(file, content.length, crc32(content));
   const isExecutable = file.isExecutable ?? startsAsScript(content);
