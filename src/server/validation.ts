@@ -37,12 +37,13 @@ interface FieldProblem {
 function describeIssue(issue: z.core.$ZodIssue, part: string, data: unknown, schema: z.ZodType): FieldProblem {
   const word = PARTS[part] ?? "field";
   if (issue.code === "unrecognized_keys") return describeUnknown(issue.keys[0] ?? "", word, part, schema);
-  const name = issue.path.join(".");
+  // A query parameter has no parts for people, even where it is read into a list.
+  const name = (part === "body" ? issue.path : issue.path.slice(0, 1)).join(".");
   const subject = name === "" ? "The request's body" : `The ${word} '${name}'`;
   return {
     in: part,
     name,
-    message: `${subject}${shownValue(issue.path, part, data)} is not valid: ${lowerFirst(issue.message)}.`,
+    message: `${subject}${shownValue(issue.path, part, data)} is not valid: ${reason(issue)}.`,
     hint: "openapi.json describes every route with its parameters.",
   };
 }
@@ -71,6 +72,8 @@ function shorten(text: string): string {
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
-function lowerFirst(text: string): string {
+/** Without zod's "Invalid input:", which the sentence around it says already. */
+function reason(issue: z.core.$ZodIssue): string {
+  const text = issue.message.replace(/^Invalid (?:input|option): /, "");
   return text.charAt(0).toLowerCase() + text.slice(1);
 }
