@@ -1,4 +1,3 @@
-import { Readable } from "node:stream";
 import type { FileHandle } from "node:fs/promises";
 import { open, stat } from "node:fs/promises";
 import { callbackify } from "node:util";
@@ -7,7 +6,7 @@ import { archiveUnreadable } from "../domain/errors.ts";
 import { ReadWindow } from "./read-window.ts";
 import { showName } from "./entry-name.ts";
 
-const STREAM_CHUNK_BYTES = 262_144;
+const PIECE_BYTES = 262_144;
 
 /**
  * An open ZIP. yauzl reads its records through `read`, which answers a position outside the file with an error in
@@ -71,16 +70,17 @@ export class ArchiveFile extends RandomAccessReader {
     return await this.#window.view(position, length);
   }
 
-  /** The packed bytes of one large entry. */
-  streamData(position: number, length: number): Readable {
-    // A stream's `end` is its last byte, so it cannot say "nothing".
-    if (length === 0) return Readable.from([]);
-    return this.#handle.createReadStream({
-      start: position,
-      end: position + length - 1,
-      autoClose: false,
-      highWaterMark: STREAM_CHUNK_BYTES,
-    });
+  /** The packed bytes of one large entry, piece by piece; each piece is the receiver's own. */
+  async *stream(position: number, length: number): AsyncGenerator<Buffer> {
+    // A read stream of the handle would leave a listener on it for every entry.
+    let read = 0;
+    while (read < length) {
+      const piece = Buffer.allocUnsafe(Math.min(PIECE_BYTES, length - read));
+      const { bytesRead } = await this.#handle.read(piece, 0, piece.length, position + read);
+      if (bytesRead === 0) return;
+      read += bytesRead;
+      yield piece.subarray(0, bytesRead);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

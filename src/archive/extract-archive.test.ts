@@ -135,7 +135,7 @@ test("an abort ends the unpacking with its reason", async () => {
   // As soon as the first file is there, the second must not follow.
   while (!(await exists(join(sandbox.target, "a")))) await new Promise((resolve) => setImmediate(resolve));
   controller.abort(new Error("stopped late"));
-  await expect(attempt).rejects.toThrow();
+  await expect(attempt).rejects.toThrow("stopped late");
   expect(await exists(join(sandbox.target, "b"))).toBe(false);
 });
 

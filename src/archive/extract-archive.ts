@@ -1,6 +1,6 @@
-import { chmod, lstat, mkdir, readdir } from "node:fs/promises";
+import { chmodSync, mkdirSync } from "node:fs";
+import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { archiveUnsafe, diskFull } from "../domain/errors.ts";
 import { ArchiveFile } from "./archive-file.ts";
 import type { ArchiveOptions } from "./archive-limits.ts";
@@ -8,12 +8,10 @@ import type { ArchivePlan } from "./archive-plan.ts";
 import { planArchive } from "./archive-plan.ts";
 import type { ArchiveInspection } from "./inspect-archive.ts";
 import { inspectionOf } from "./inspect-archive.ts";
+import { Pace } from "./pace.ts";
 import { isSmall, unpackLarge, unpackSmall } from "./unpack-file.ts";
 
 const FOLDER_MODE = 0o755;
-/** After this much work without a pause others get their turn. */
-const BYTES_PER_TURN = 1_048_576;
-const FILES_PER_TURN = 32;
 
 /**
  * Unpacks a model definition into `targetDirectory`, an empty folder that nobody else writes to, and returns what
@@ -32,9 +30,11 @@ export async function extractArchive(
   const plan = await planArchive(archive, options);
   await refuseUsedTarget(targetDirectory);
   try {
-    for (const folder of plan.folders) await makeFolder(join(targetDirectory, folder));
+    await makeFolders(plan, targetDirectory, signal);
     return inspectionOf(plan, await unpackFiles(archive, plan, targetDirectory, signal));
   } catch (error) {
+    // What an abort breaks off fails in ways of its own; the reason for the abort is what counts.
+    signal?.throwIfAborted();
     throw writeFault(error);
   }
 }
@@ -46,12 +46,19 @@ async function refuseUsedTarget(targetDirectory: string): Promise<void> {
   }
 }
 
-async function makeFolder(path: string): Promise<void> {
-  await mkdir(path);
-  // mkdir's own mode would be cut by the umask of whoever started the server.
-  await chmod(path, FOLDER_MODE);
+async function makeFolders(plan: ArchivePlan, targetDirectory: string, signal: AbortSignal | undefined): Promise<void> {
+  const pace = new Pace();
+  for (const folder of plan.folders) {
+    signal?.throwIfAborted();
+    const path = join(targetDirectory, folder);
+    mkdirSync(path);
+    // mkdir's own mode would be cut by the umask of whoever started the server.
+    chmodSync(path, FOLDER_MODE);
+    await pace.step();
+  }
 }
 
+/** Returns the paths of the executable files. */
 async function unpackFiles(
   archive: ArchiveFile,
   plan: ArchivePlan,
@@ -59,21 +66,17 @@ async function unpackFiles(
   signal: AbortSignal | undefined,
 ): Promise<ReadonlySet<string>> {
   const executables = new Set<string>();
-  let bytes = 0;
+  const pace = new Pace();
   // In the order of the data, so that neighbours come with one read.
   const files = plan.files.toSorted((a, b) => a.entry.dataStart - b.entry.dataStart);
-  for (const [index, file] of files.entries()) {
+  for (const file of files) {
     signal?.throwIfAborted();
     const target = join(targetDirectory, file.path);
     const isExecutable = isSmall(file)
       ? await unpackSmall(archive, file, target)
       : await unpackLarge(archive, file, target, signal);
     if (isExecutable) executables.add(file.path);
-    bytes += file.entry.sizeBytes;
-    if (bytes > BYTES_PER_TURN || index % FILES_PER_TURN === 0) {
-      bytes = 0;
-      await nextTurn();
-    }
+    await pace.step(file.entry.sizeBytes);
   }
   return executables;
 }

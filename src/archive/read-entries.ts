@@ -11,6 +11,7 @@ import { readEndRecord, splitArchive } from "./end-record.ts";
 import { decodeName, showName } from "./entry-name.ts";
 import type { DataRange } from "./local-header.ts";
 import { locateData, refuseOverlaps } from "./local-header.ts";
+import { Pace } from "./pace.ts";
 import { tooManyEntries } from "./size-rules.ts";
 
 const DIRECTORY_RECORD_BYTES = 46;
@@ -55,6 +56,7 @@ export async function readEntries(file: ArchiveFile, limits: ArchiveLimits): Pro
   const records = await readDirectory(zip, end);
   const entries: ArchiveEntry[] = [];
   const ranges: DataRange[] = [];
+  const pace = new Pace();
   for (const record of records) {
     const name = decodeName(record);
     refuseUnpackable(record, name);
@@ -70,6 +72,7 @@ export async function readEntries(file: ArchiveFile, limits: ArchiveLimits): Pro
       host: record.versionMadeBy >> 8,
       mode: record.externalFileAttributes >>> 16,
     });
+    await pace.step();
   }
   refuseOverlaps(ranges, end.directoryStart);
   return entries;
@@ -111,12 +114,14 @@ function refuseLongDirectory(end: EndRecord, limits: ArchiveLimits): void {
 
 async function readDirectory(zip: ZipFile, end: EndRecord): Promise<readonly Entry[]> {
   const records: Entry[] = [];
+  const pace = new Pace();
   let bytes = 0;
   try {
     for await (const record of zip.eachEntry()) {
       bytes += DIRECTORY_RECORD_BYTES + record.fileNameLength + record.extraFieldLength + record.fileCommentLength;
       if (bytes > end.directoryBytes) break;
       records.push(record);
+      await pace.step();
     }
   } catch (error) {
     const ordinal = records.length + 1;

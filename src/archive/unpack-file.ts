@@ -1,6 +1,5 @@
 import { closeSync, constants, fchmodSync, openSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
-import { PassThrough } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { crc32, createInflateRaw, inflateRawSync } from "node:zlib";
 import { archiveUnreadable, archiveUnsafe } from "../domain/errors.ts";
@@ -10,7 +9,7 @@ import { showName } from "./entry-name.ts";
 
 /** Files up to this size, packed and unpacked, are handled in memory in one go. */
 const SMALL_BYTES = 262_144;
-const CHUNK_BYTES = 262_144;
+const PIECE_BYTES = 262_144;
 /** A file that is there already, or a link, is never opened: the target was empty and is ours. */
 const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const PLAIN_MODE = 0o644;
@@ -72,11 +71,11 @@ export async function unpackLarge(
       await output.appendFile(chunk);
     }
   };
-  const unpack = entry.isDeflated ? createInflateRaw({ chunkSize: CHUNK_BYTES }) : new PassThrough();
+  const packed = archive.stream(entry.dataStart, entry.packedBytes);
+  const options = signal === undefined ? {} : { signal };
   try {
-    await pipeline(archive.streamData(entry.dataStart, entry.packedBytes), unpack, write, {
-      ...(signal && { signal }),
-    });
+    if (entry.isDeflated) await pipeline(packed, createInflateRaw({ chunkSize: PIECE_BYTES }), write, options);
+    else await pipeline(packed, write, options);
   } catch (error) {
     throw unpackFault(file, error);
   }
