@@ -22,6 +22,9 @@ export interface S3Connection {
 
 const MAX_SOCKETS = 64;
 
+/** The SDK would write to the console; whatever matters reaches us as an error. */
+const SILENT = { trace: () => {}, debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
 /**
  * A client that does only what it is told: no retries, no redirects, nothing from the environment or from
  * configuration files of this machine, no checksums that old servers do not know, and only addresses that are allowed.
@@ -48,6 +51,7 @@ export function createS3Client(connection: S3Connection, guard: AddressGuard, li
     disableMultiregionAccessPoints: true,
     disableS3ExpressSessionAuth: true,
     userAgentAppId: "trainyard",
+    logger: SILENT,
     authSchemePreference: [],
     sigv4aSigningRegionSet: [],
     requestHandler: {
