@@ -6,7 +6,7 @@ export interface ListenAddress {
   readonly port: number;
 }
 
-const HOST_AND_PORT = /^(?:\[([0-9a-fA-F:.%]+)\]|([^\s:/[\]]+)):([0-9]{1,5})$/;
+const HOST_AND_PORT = /^(?:\[([^\]\s]+)\]|([^\s:/[\]]+)):([0-9]{1,5})$/;
 const HOST_NAME = /^(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.?)+$/i;
 
 /** `127.0.0.1:7878`, `[::1]:0`, `localhost:8080`; undefined for anything else. */
@@ -29,4 +29,9 @@ export function isHostOrNetwork(text: string): boolean {
 function isHost(text: string): boolean {
   // A name of digits and dots only is an address, and then a whole one.
   return /^[0-9.]+$/.test(text) ? isIP(text) === 4 : HOST_NAME.test(text);
+}
+
+/** Whether only programs on this machine can reach it. A name other than `localhost` may resolve to anything. */
+export function isLoopback({ host }: ListenAddress): boolean {
+  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }
