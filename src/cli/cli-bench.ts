@@ -28,7 +28,7 @@ export class CliBench implements AsyncDisposable {
   /** Presses Ctrl-C in the command line that is waiting now. */
   interrupt: () => void = () => {};
   /** Told of all stdout so far after every write; may throw `ClosedOutput`. */
-  onOut: (text: string) => void = () => {};
+  onOut: (text: string) => unknown = () => {};
 
   private constructor(folder: string, server: ScriptedServer) {
     this.folder = folder;
@@ -94,7 +94,7 @@ export class CliBench implements AsyncDisposable {
   }
 }
 
-function outputInto(chunks: Buffer[], afterWrite: () => void = () => {}): Output {
+function outputInto(chunks: Buffer[], afterWrite: () => unknown = () => {}): Output {
   return {
     isTty: false,
     hasColor: false,

@@ -4,8 +4,6 @@ import { ClosedOutput } from "./cli-error.ts";
 import type { CliIo } from "./io.ts";
 import type { Machine } from "./machine.ts";
 import { emptyProgram, type Program } from "./options.ts";
-import { productVersion } from "./product-version.ts";
-import { failureReport, formatFailure } from "./report.ts";
 
 type AddCommand = (program: Program, context: Context) => void;
 
@@ -43,6 +41,7 @@ export async function runCli(
 
 async function reportQuietly(error: unknown, context: Context): Promise<number> {
   if (error instanceof ClosedOutput) return 0;
+  const { failureReport, formatFailure } = await import("./report.ts");
   const report = await failureReport(error, context);
   try {
     await context.io.stderr.write(formatFailure(context, report));
@@ -54,6 +53,8 @@ async function reportQuietly(error: unknown, context: Context): Promise<number> 
 
 async function runTrainyard(args: readonly string[], context: Context): Promise<number> {
   const name = commandIn(args);
+  if (name === undefined && args.some((word) => word === "--version" || word === "-V"))
+    return await printVersion(context);
   const isKnown = name !== undefined && Object.hasOwn(COMMANDS, name);
   const program = await buildTrainyard(context, isKnown ? [name] : Object.keys(COMMANDS));
   const talk = { out: "", err: "" };
@@ -67,6 +68,12 @@ async function runTrainyard(args: readonly string[], context: Context): Promise<
   if (talk.out !== "") await context.io.stdout.write(talk.out);
   if (talk.err !== "") await context.io.stderr.write(talk.err);
   return context.exitCode;
+}
+
+async function printVersion(context: Context): Promise<number> {
+  const { productVersion } = await import("./product-version.ts");
+  await context.io.stdout.write(`trainyard ${productVersion()}\n`);
+  return 0;
 }
 
 /** `trainyard` with the named commands; with all of them it is what the reference describes. */
@@ -88,11 +95,8 @@ function prepare(program: Program, context: Context, talk: { out: string; err: s
   };
   for (const command of [program, ...program.commands]) {
     command.exitOverride().configureOutput(output).showHelpAfterError("hint: --help shows what can be written.");
+    command.configureHelp({ showGlobalOptions: true });
   }
-  program.on("option:version", () => {
-    talk.out += `trainyard ${productVersion()}\n`;
-    throw new CommanderError(0, "commander.version", "version");
-  });
   program.hook("preAction", () => {
     context.flags = program.opts();
   });

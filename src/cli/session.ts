@@ -2,7 +2,7 @@ import { join, resolve } from "node:path";
 import { createClient, type Client } from "../client/client.ts";
 import { ClientError } from "../client/client-error.ts";
 import type { Fetch } from "../client/transport.ts";
-import { fileNotFound, noServerKnown, serverNotRunning, tokenMissing, wrongUse } from "./cli-error.ts";
+import { fileNotFound, fileNotReadable, noServerKnown, serverNotRunning, tokenMissing, wrongUse } from "./cli-error.ts";
 import { readTextIfThere } from "./files.ts";
 import { httpTransport } from "./http-transport.ts";
 import type { CliIo } from "./io.ts";
@@ -82,8 +82,17 @@ async function connectionOfHome(home: string): Promise<Connection | undefined> {
     readTextIfThere(join(home, "admin-token")),
   ]);
   if (record === undefined || token === undefined) return undefined;
-  const { url } = JSON.parse(record) as { url: string };
+  const { url } = parseRecord(record, join(home, "server.json")) as { url: string };
   return { url, token: token.trim(), home };
+}
+
+/** What one of our own files says; they are written whole, so anything else was done to them by hand. */
+function parseRecord(text: string, file: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw fileNotReadable(file, "it is not JSON");
+  }
 }
 
 export function checkedUrl(text: string): string {
@@ -105,8 +114,9 @@ export function loginFile(configFolder: string): string {
 }
 
 async function savedLogin(configFolder: string): Promise<SavedLogin | undefined> {
-  const text = await readTextIfThere(loginFile(configFolder));
-  return text === undefined ? undefined : (JSON.parse(text) as SavedLogin);
+  const file = loginFile(configFolder);
+  const text = await readTextIfThere(file);
+  return text === undefined ? undefined : (parseRecord(text, file) as SavedLogin);
 }
 
 /** A client for the connection. Where a home told of it, a server that came back on another port is found again. */
@@ -137,9 +147,10 @@ function throughHome(home: string, firstUrl: string, direct: Fetch): Fetch {
 export async function explainFailure(error: unknown, connection: Connection): Promise<unknown> {
   if (!(error instanceof ClientError) || connection.home === null) return error;
   if (error.kind !== "unreachable" && error.problem?.kind !== "unauthenticated") return error;
-  const record = await readTextIfThere(join(connection.home, "server.json"));
+  const file = join(connection.home, "server.json");
+  const record = await readTextIfThere(file);
   if (record === undefined) return serverNotRunning(connection.home, "it has ended (its server.json is gone)");
-  const { pid } = JSON.parse(record) as { pid: number };
+  const { pid } = parseRecord(record, file) as { pid: number };
   return isAlive(pid) ? error : serverNotRunning(connection.home, `its process ${pid} has ended`);
 }
 

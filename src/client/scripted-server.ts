@@ -47,6 +47,13 @@ export class ScriptedServer implements AsyncDisposable {
     await closed;
   }
 
+  /** Comes back somewhere else. */
+  async move(): Promise<void> {
+    await this.close();
+    this.#port = 0;
+    await this.listen();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#server.listening) await this.close();
   }

@@ -2,7 +2,6 @@ import { Option } from "@commander-js/extra-typings";
 import type { Client } from "../../client/client.ts";
 import type { RunStateName, RunView } from "../../contract/run.ts";
 import { RUN_STATES } from "../../contract/run-states.ts";
-import { nearest } from "../../base/nearest.ts";
 import { wrongUse } from "../cli-error.ts";
 import { connect, say, type Context } from "../context.ts";
 import { outputOption, wholeNumber, type Program } from "../options.ts";
@@ -16,7 +15,6 @@ const PAGE = 1000;
 export function addList(program: Program, context: Context): void {
   program
     .command("list")
-    .alias("ls")
     .summary("list runs, newest first")
     .description("List runs, newest first.")
     .option("--state <states>", "only runs in these states, separated by commas")
@@ -27,7 +25,7 @@ export function addList(program: Program, context: Context): void {
     .action(async (options) => {
       const client = await connect(context);
       const wanted = options.all === true ? Number.POSITIVE_INFINITY : options.limit;
-      const state = options.state === undefined ? undefined : parseStates(options.state);
+      const state = options.state === undefined ? undefined : await parseStates(options.state);
       const { runs, hasMore } = await collect(client, wanted, { state, name: options.name });
       await printData(context.io, options.output, runs, {
         table: () => runTable(context, runs),
@@ -55,16 +53,21 @@ async function collect(
   return { runs, hasMore: cursor !== undefined };
 }
 
-function parseStates(text: string): RunStateName[] {
-  return text.split(",").map((word) => {
-    const state = RUN_STATES.find((known) => known === word.trim());
-    if (state !== undefined) return state;
-    const meant = nearest(word, RUN_STATES);
-    throw wrongUse(
-      `'${word}' is no state of a run${meant === undefined ? "" : ` (did you mean '${meant}'?)`}.`,
-      `The states are ${RUN_STATES.join(", ")}.`,
-    );
-  });
+async function parseStates(text: string): Promise<RunStateName[]> {
+  const states: RunStateName[] = [];
+  for (const word of text.split(",").map((part) => part.trim())) {
+    const state = RUN_STATES.find((known) => known === word);
+    if (state === undefined) throw await noSuchState(word);
+    states.push(state);
+  }
+  return states;
+}
+
+async function noSuchState(word: string): Promise<Error> {
+  const { nearest } = await import("../../base/nearest.ts");
+  const meant = nearest(word, RUN_STATES);
+  const question = meant === undefined ? "" : ` (did you mean '${meant}'?)`;
+  return wrongUse(`'${word}' is no state of a run${question}.`, `The states are ${RUN_STATES.join(", ")}.`);
 }
 
 async function runTable(context: Context, runs: readonly RunView[]): Promise<string> {

@@ -1,0 +1,114 @@
+import { expect, test } from "vitest";
+import type { CheckReport } from "../../contract/manifest-check.ts";
+import { CliBench } from "../cli-bench.ts";
+import { MANIFEST, modelZip } from "../submission-samples.ts";
+
+const S3_CONNECTION = `- connection:
+    endpoint_url: https://s3.example.com
+    aws_access_key_id: AKIA
+    aws_secret_access_key: SECRET
+`;
+
+async function setUp(): Promise<CliBench> {
+  const bench = await CliBench.start();
+  bench.env["TRAINYARD_HOME"] = undefined;
+  await bench.write("model.zip", await modelZip());
+  await bench.write("job.yaml", MANIFEST);
+  return bench;
+}
+
+async function checkJson(bench: CliBench, ...args: string[]): Promise<CheckReport & { code: number }> {
+  const { out, code } = await bench.trainyard("check", ...args, "-o", "json");
+  return { ...(JSON.parse(out) as CheckReport), code };
+}
+
+test("check shows what a submission would do, without a server", async () => {
+  await using bench = await setUp();
+  const { out, err, code } = await bench.trainyard("check", "model.zip", "job.yaml");
+  expect(code).toBe(0);
+  expect(out).toContain("Framework     tensorflow 1.2-py3\n");
+  expect(out).toContain("Environment   PyTorch 1.13.1 on Python 3.11.2 (/usr/bin/python3)\n");
+  expect(out).toContain("Files         1, 9 B unpacked\n  convolutional_network.py (9 B)\n");
+  expect(err).toBe("No problems.\n");
+  expect(bench.server.requests).toEqual([]);
+});
+
+test("check -o json gives spec, problems and warnings, never a secret", async () => {
+  await using bench = await setUp();
+  await bench.write("job.yaml", MANIFEST.replace("- source:", S3_CONNECTION + "  source:").replace("directory", "s3"));
+  const { out, code } = await bench.trainyard("check", "job.yaml", "-o", "json");
+  expect(out).not.toContain("SECRET");
+  const report = JSON.parse(out) as CheckReport;
+  expect(report.problems).toEqual([]);
+  expect(report.spec).toMatchObject({ name: "tf-mnist", data: { connection: { type: "s3" } } });
+  expect(code).toBe(0);
+});
+
+test("an environment that is not here is a warning, not a problem", async () => {
+  await using bench = await setUp();
+  bench.machine.resolveEnvironment = async () => ({
+    found: false,
+    fact: "TensorFlow is not installed",
+    hint: "Install it.",
+  });
+  const { warnings, problems, code } = await checkJson(bench, "job.yaml");
+  expect({ problems, code }).toEqual({ problems: [], code: 0 });
+  expect(warnings).toContainEqual({
+    code: "environment_unavailable",
+    message: "Framework tensorflow 1.2-py3 cannot run here: TensorFlow is not installed.",
+    hint: "Install it.",
+    file: "job.yaml",
+    line: null,
+    column: null,
+    path: "model_definition.framework",
+  });
+});
+
+test("problems of manifest and ZIP are told together, in either order of arguments", async () => {
+  await using bench = await setUp();
+  await bench.write("job.yaml", MANIFEST.replace("command:", "comand:"));
+  await bench.write("model.zip", "PK nothing like a ZIP");
+  for (const files of [
+    ["model.zip", "job.yaml"],
+    ["job.yaml", "model.zip"],
+  ]) {
+    const { spec, problems, code } = await checkJson(bench, ...files);
+    expect({ spec, code }).toEqual({ spec: null, code: 2 });
+    expect(problems.map((problem) => [problem.file, problem.code])).toEqual([
+      ["job.yaml", "field_missing"],
+      ["job.yaml", "field_unknown"],
+      ["model.zip", "archive_unreadable"],
+    ]);
+  }
+});
+
+test("problems are told to people with file, line and column", async () => {
+  await using bench = await setUp();
+  await bench.write("job.yaml", MANIFEST.replace("command:", "comand:"));
+  const { out, err, code } = await bench.trainyard("check", "job.yaml");
+  expect({ out, code }).toEqual({ out: "", code: 2 });
+  expect(err).toContain(
+    "error: job.yaml:7:5: 'model_definition.execution' has no field 'comand'. Did you mean 'command'?\n",
+  );
+  expect(err).toMatch(/2 problems\.\n$/);
+});
+
+test("a manifest that is not text is told as its problem", async () => {
+  await using bench = await setUp();
+  await bench.write("job.yaml", Buffer.from([0x1f, 0x8b, 8, 0, 0, 0]));
+  const { problems, code } = await checkJson(bench, "model.zip", "job.yaml");
+  expect(code).toBe(2);
+  expect(problems[0]).toMatchObject({ code: "manifest_syntax", file: "job.yaml" });
+});
+
+test.each([
+  [["missing.yaml"], "There is no file 'missing.yaml' (wanted as the manifest)."],
+  [["model.zip", "missing.yaml"], "There is no file 'missing.yaml' (wanted as the manifest)."],
+  [["model.zip"], "'model.zip' is a model definition, and there is no manifest with it."],
+  [["model.zip", "."], "'.' is a folder and cannot be the manifest."],
+])("check %j is refused with a sentence", async (files, sentence) => {
+  await using bench = await setUp();
+  const { err, code } = await bench.trainyard("check", ...files);
+  expect(code).toBe(2);
+  expect(err.split("\n")[0]).toBe(`error: ${sentence}`);
+});

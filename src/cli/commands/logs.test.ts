@@ -1,0 +1,101 @@
+import { expect, test } from "vitest";
+import { scriptedFailure, scriptedRun } from "../../client/scripted-server.ts";
+import { CliBench, closePipe } from "../cli-bench.ts";
+
+const ID = "training-DOl4q2LkR";
+
+async function setUp(): Promise<CliBench> {
+  const bench = await CliBench.start();
+  bench.server.runs.push(scriptedRun({ id: ID, state: "running", endedAt: null }));
+  return bench;
+}
+
+test("logs prints what there is and does not wait", async () => {
+  await using bench = await setUp();
+  bench.server.appendLog(ID, "one\ntwo");
+  expect(await bench.trainyard("logs", ID)).toEqual({ code: 0, out: "one\ntwo", err: "" });
+});
+
+test.each([
+  ["0", ""],
+  ["1", "three\n"],
+  ["2", "two\nthree\n"],
+  ["3", "one\ntwo\nthree\n"],
+  ["9", "one\ntwo\nthree\n"],
+])("logs --tail %s begins with that many last lines", async (lines, expected) => {
+  await using bench = await setUp();
+  bench.server.appendLog(ID, "one\ntwo\nthree\n");
+  const { out } = await bench.trainyard("logs", ID, "--tail", lines);
+  expect(out).toBe(expected);
+});
+
+test("the tail is found in a log longer than one block", async () => {
+  await using bench = await setUp();
+  const long = "x".repeat(100_000);
+  bench.server.appendLog(ID, `first\n${long}\nlast`);
+  const { out } = await bench.trainyard("logs", ID, "--tail", "2");
+  expect(out).toBe(`${long}\nlast`);
+});
+
+test("logs -f --exit-status waits for the run's end and ends with its outcome", async () => {
+  await using bench = await setUp();
+  bench.server.appendLog(ID, "working\n");
+  bench.onOut = (text) => {
+    if (!text.endsWith("working\n")) return;
+    bench.server.appendLog(ID, "done", true);
+    bench.server.change(ID, { state: "failed", endedAt: "2017-10-26T11:20:51.123Z", failure: scriptedFailure() });
+  };
+  const { out, err, code } = await bench.trainyard("logs", "-f", "--exit-status", ID);
+  expect(out).toBe("working\ndone");
+  expect(code).toBe(100);
+  expect(err).toContain(`Run ${ID} failed after 4 min: The program ended with exit code 1.`);
+});
+
+test("logs --exit-status without -f says that a run has not ended", async () => {
+  await using bench = await setUp();
+  expect((await bench.trainyard("logs", ID, "--exit-status")).code).toBe(101);
+});
+
+test("Ctrl-C detaches, says that the run goes on and how to come back", async () => {
+  await using bench = await setUp();
+  bench.server.appendLog(ID, "working\n");
+  bench.onOut = () => bench.interrupt();
+  const { out, err, code } = await bench.trainyard("logs", "-f", ID);
+  expect(code).toBe(130);
+  expect(out).toBe("working\n");
+  expect(err).toBe(
+    `Detached; run ${ID} goes on.\nhint: Follow it again: trainyard logs -f ${ID}   Stop it: trainyard stop ${ID}\n`,
+  );
+  expect(bench.server.runs[0]?.stopRequestedAt).toBeNull();
+});
+
+test("a reader that has gone ends the command without a word", async () => {
+  await using bench = await setUp();
+  bench.server.appendLog(ID, "much\n");
+  bench.onOut = closePipe;
+  expect(await bench.trainyard("logs", "-f", ID)).toMatchObject({ code: 0, err: "" });
+});
+
+test("a connection that breaks is announced and costs no byte", async () => {
+  await using bench = await setUp();
+  bench.server.appendLog(ID, "0123456789", true);
+  bench.server.faults.push("cut-body");
+  const { out, err, code } = await bench.trainyard("logs", "-f", ID);
+  expect({ out, code }).toEqual({ out: "0123456789", code: 0 });
+  expect(err).toMatch(/^The server at .* cannot be reached \(the connection broke\)\. Trying again in \d\.\d s\.\n$/);
+});
+
+test("a server that came back on another port is found through its home", async () => {
+  await using bench = await setUp();
+  bench.server.appendLog(ID, "before ");
+  const comeBack = async (): Promise<void> => {
+    await bench.server.move();
+    await bench.leaveServerRecord(bench.server.url);
+    bench.server.appendLog(ID, "after", true);
+  };
+  let moved: Promise<void> | undefined;
+  bench.onOut = () => (moved ??= comeBack());
+  const { out, code } = await bench.trainyard("logs", "-f", ID);
+  await moved;
+  expect({ out, code }).toEqual({ out: "before after", code: 0 });
+});

@@ -1,0 +1,33 @@
+import { expect, test } from "vitest";
+import { scriptedFailure, scriptedRun } from "../../client/scripted-server.ts";
+import { CliBench } from "../cli-bench.ts";
+
+const ID = "training-DOl4q2LkR";
+
+test("show tells a failed run's cause, exit code, last log lines and what to do", async () => {
+  await using bench = await CliBench.start();
+  const failure = scriptedFailure({ logTail: ["Traceback:", "\tValueError: \u001b[31mbad"] });
+  bench.server.runs.push(scriptedRun({ id: ID, state: "failed", failure }));
+  const { out, code } = await bench.trainyard("show", ID);
+  expect(code).toBe(0);
+  expect(out).toContain("State       failed\n");
+  expect(out).toContain("Submitted   2017-10-26T11:16:51.123Z (1 h ago)\n");
+  expect(out).toMatch(
+    /\nFailed: The program ended with exit code 1\.\nCause: program_exit \(exit code 1, while running\)\nHint: .*\nLast lines of its log:\n {2}\| Traceback:\n {2}\| {5}ValueError: \\u001b\[31mbad\n$/,
+  );
+});
+
+test("show tells why a run waits", async () => {
+  await using bench = await CliBench.start();
+  const waiting = { reason: "All 4 devices are taken.", position: 2 };
+  bench.server.runs.push(scriptedRun({ id: ID, state: "pending", waiting, endedAt: null }));
+  const { out } = await bench.trainyard("show", ID);
+  expect(out).toContain("Waits for   All 4 devices are taken. (position 2)\n");
+});
+
+test("show -o json is the run as the server gives it", async () => {
+  await using bench = await CliBench.start();
+  bench.server.runs.push(scriptedRun({ id: ID }));
+  const { out } = await bench.trainyard("show", ID, "-o", "json");
+  expect(JSON.parse(out)).toEqual(bench.server.runs[0]);
+});

@@ -1,0 +1,69 @@
+import { expect, test } from "vitest";
+import { CliBench } from "./cli-bench.ts";
+import type { ServeOptions } from "./machine.ts";
+
+test.each([
+  [["lst"], "error: unknown command 'lst'\n(Did you mean list?)\n"],
+  [["list", "--stat", "x"], "error: unknown option '--stat'\n(Did you mean --state?)\n"],
+  [["list", "-o", "xml"], "Allowed choices are table, json, yaml, name.\n"],
+  [["list", "--limit", "many"], "It must be a whole number from 1 to 100000.\n"],
+  [["show"], "error: missing required argument 'id'\n"],
+  [["show", "a", "b"], "error: too many arguments for 'show'"],
+])("%j is refused with 2 and a suggestion", async (args, text) => {
+  await using bench = await CliBench.start();
+  const { out, err, code } = await bench.trainyard(...args);
+  expect({ out, code }).toEqual({ out: "", code: 2 });
+  expect(err).toContain(text);
+  expect(err).toMatch(/\nhint: --help shows what can be written\.\n$/);
+});
+
+test("help is data: it goes to stdout and ends with 0", async () => {
+  await using bench = await CliBench.start();
+  for (const args of [[], ["--help"], ["help"]]) {
+    const { out, err, code } = await bench.trainyard(...args);
+    expect({ err, code }).toEqual({ err: "", code: 0 });
+    expect(out).toMatch(/^Usage: trainyard \[options\] \[command\]/);
+  }
+  const { out } = await bench.trainyard("submit", "--help");
+  expect(out).toContain("--idempotency-key <key>");
+  expect(out).toContain("--home <folder>");
+});
+
+test("--version prints the product's version", async () => {
+  await using bench = await CliBench.start();
+  expect((await bench.trainyard("--version")).out).toMatch(/^trainyard \d+\.\d+\.\d+\n$/);
+  expect((await bench.bx("ml", "version")).out).toMatch(/^Trainyard \d+\.\d+\.\d+\n$/);
+});
+
+test("serve hands over the home, absolute, and ends as the server does", async () => {
+  await using bench = await CliBench.start();
+  const served: ServeOptions[] = [];
+  bench.machine.serve = async (options) => {
+    served.push(options);
+    return 7;
+  };
+  expect(
+    (await bench.trainyard("serve", "--home", "other", "--listen", "127.0.0.1:0", "--config", "c.yaml")).code,
+  ).toBe(7);
+  await bench.trainyard("serve");
+  bench.env["TRAINYARD_HOME"] = undefined;
+  await bench.trainyard("serve");
+  expect(served).toEqual([
+    { home: `${bench.folder}/other`, listen: "127.0.0.1:0", config: `${bench.folder}/c.yaml` },
+    { home: bench.home, listen: null, config: null },
+    { home: `${bench.folder}/default-home`, listen: null, config: null },
+  ]);
+});
+
+test("a mistake of our own is told without a stack", async () => {
+  await using bench = await CliBench.start();
+  bench.machine.doctor = async () => {
+    throw new TypeError("x is not a function");
+  };
+  const { err, code } = await bench.trainyard("doctor");
+  expect(code).toBe(1);
+  expect(err).toBe(
+    "error: Something went wrong that trainyard did not foresee: x is not a function\n" +
+      "hint: If it happens again, please report it with the command that led to it.\n",
+  );
+});
