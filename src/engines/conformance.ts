@@ -173,12 +173,21 @@ function describeStop(setup: () => Promise<EngineSetup>): void {
     expect(await engine.waitForEnd(handle, NEVER)).toMatchObject({ status: "exited", exitCode: 137 });
   });
 
+  it("stops a program that it is only about to start, and knows how it ended", async () => {
+    await using place = await setup();
+    const engine = place.connect();
+    const handle = await engine.start(await place.task({ kind: "runs", onStop: "ends" }), NEVER);
+    await place.connect().stop(handle, 0);
+    expect(await engine.waitForEnd(handle, NEVER)).toMatchObject({ status: "exited" });
+  });
+
   it("may be asked to stop again, at the same moment and after the end", async () => {
     await using place = await setup();
     const engine = place.connect();
     const handle = await begin(place, engine, await place.task({ kind: "runs", onStop: "ends" }));
     await Promise.all([engine.stop(handle, 10_000), engine.stop(handle, 10_000)]);
     const ending = await engine.waitForEnd(handle, NEVER);
+    expect(ending).toMatchObject({ status: "exited", exitCode: 143 });
     await engine.stop(handle, 10_000);
     await place.connect().stop(handle, 0);
     expect(await engine.observe(handle)).toEqual(ending);

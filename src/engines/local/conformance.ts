@@ -38,7 +38,7 @@ export async function localSetup(): Promise<LocalSetup> {
     connect,
     taskFor,
     task: (behaviour) => taskFor(commandFor(behaviour), changeFor(behaviour)),
-    executions: async (task) => (await programOutput(task, null)).split("ready\n").length - 1,
+    executions: async (task) => (await readLog(task).catch(() => "")).split("ready\n").length - 1,
     begin: async (engine, command) => {
       const task = await taskFor(command);
       const handle = await engine.start(task, NEVER);
@@ -94,10 +94,10 @@ export async function readLog(task: LearnerTask): Promise<string> {
 }
 
 /** The log without what the service put there: the banner, and the closing lines of a learner that ended with this code. */
-export async function programOutput(task: LearnerTask, exitCode: number | null): Promise<string> {
-  const log = await readLog(task).catch(() => BANNER);
+export async function programOutput(task: LearnerTask, exitCode: number): Promise<string> {
+  const log = await readLog(task);
   if (!log.startsWith(BANNER)) throw new Error(`The log does not begin with the banner: ${log}`);
-  const closing = exitCode === null ? "" : closingLines(exitCode);
+  const closing = closingLines(exitCode);
   if (!log.endsWith(closing)) throw new Error(`The log does not end with the closing lines: ${log}`);
   return log.slice(BANNER.length, log.length - closing.length);
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { type Clock, systemClock } from "../../base/clock.ts";
@@ -101,6 +101,7 @@ describe("a claim", () => {
     expect(await place.executions(task)).toBe(0);
     await writeFile(join(task.directory, "attempt-1.pid"), "");
     await expect(engine.find(task.directory, 1)).rejects.toBeInstanceOf(EngineError);
+    await rm(join(task.directory, "attempt-1.pid"));
     await engine.close();
   });
 

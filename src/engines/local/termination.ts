@@ -18,7 +18,8 @@ export function isShimAlive(learner: LearnerHandle): boolean {
 
 /**
  * Asks the processes to end, once, and waits until none is left or the deadline has come; the deadline may be moved meanwhile.
- * Those born later are not asked: they may be what a program starts to save its work.
+ * Those born later are not asked: they may be what a program starts to save its work. A shim without processes is about to
+ * start the command, or about to end.
  */
 export async function askToEnd(
   learner: LearnerHandle,
@@ -26,13 +27,16 @@ export async function askToEnd(
   deadlineMs: () => number,
   clock: Clock,
 ): Promise<void> {
-  if (clock.monotonicMs() >= deadlineMs()) return;
-  let members = await processes.look();
-  request(learner, members);
   const pause = growingPause(clock);
-  while (members.length > 0 && clock.monotonicMs() < deadlineMs()) {
+  let isAsked = false;
+  while (clock.monotonicMs() < deadlineMs()) {
+    const { isGone, members } = await whatIsLeft(learner, processes);
+    if (isGone) return;
+    if (!isAsked && members.length > 0) {
+      request(learner, members);
+      isAsked = true;
+    }
     await pause(deadlineMs() - clock.monotonicMs());
-    members = await processes.look();
   }
 }
 
@@ -49,42 +53,31 @@ function request(learner: LearnerHandle, members: readonly ProcessStat[]): void 
 
 /**
  * Kills what is left of a learner and lets the shim record the end. Resolves when nothing is left; rejects naming the
- * process that cannot be killed.
+ * process that cannot be killed. In rounds, since the shim may be about to start the command, and a process may have forked
+ * between the look and the signal.
  */
 export async function sweep(learner: LearnerHandle, processes: LearnerProcesses, clock: Clock): Promise<void> {
-  await killMembers(learner, processes, clock);
-  if (!isShimAlive(learner)) return;
-  // It may have been stopped together with its group.
-  send(learner, ["SIGCONT"]);
-  if (!(await shimEnds(learner, clock))) {
-    send(learner, ["SIGKILL"]);
-    if (!(await shimEnds(learner, clock))) throw staysAlive(learner, readProcess(learner.pid));
-  }
-  // The shim may have started the command after the last look.
-  await killMembers(learner, processes, clock);
-}
-
-/** In rounds, since a process may have forked between the look and the signal. */
-async function killMembers(learner: LearnerHandle, processes: LearnerProcesses, clock: Clock): Promise<void> {
-  const deadlineMs = clock.monotonicMs() + KILL_PATIENCE_MS;
+  const startedMs = clock.monotonicMs();
   const pause = growingPause(clock);
+  let shimAloneSinceMs = startedMs;
   for (;;) {
-    const members = await processes.look();
-    if (members.length === 0) return;
-    if (clock.monotonicMs() >= deadlineMs) throw staysAlive(learner, members[0] ?? null);
+    const { isGone, members } = await whatIsLeft(learner, processes);
+    if (isGone) return;
+    const nowMs = clock.monotonicMs();
+    if (nowMs - startedMs >= KILL_PATIENCE_MS) throw staysAlive(learner, members[0] ?? readProcess(learner.pid));
     for (const member of members) send(member, ["SIGKILL"]);
+    if (members.length > 0) shimAloneSinceMs = nowMs;
+    // It may have been stopped together with its group.
+    send(learner, nowMs - shimAloneSinceMs < SHIM_PATIENCE_MS ? ["SIGCONT"] : ["SIGKILL"]);
     await pause();
   }
 }
 
-async function shimEnds(learner: LearnerHandle, clock: Clock): Promise<boolean> {
-  const deadlineMs = clock.monotonicMs() + SHIM_PATIENCE_MS;
-  const pause = growingPause(clock);
-  while (isShimAlive(learner)) {
-    if (clock.monotonicMs() >= deadlineMs) return false;
-    await pause();
-  }
-  return true;
+async function whatIsLeft(learner: LearnerHandle, processes: LearnerProcesses) {
+  // The shim first: once it is dead, only processes that the look finds can bring forth others.
+  const isShimDead = !isShimAlive(learner);
+  const members = await processes.look();
+  return { members, isGone: isShimDead && members.length === 0 };
 }
 
 /** Only to exactly this process, looked at again right before, since its pid may have been given to another; or to its group. */
