@@ -15,5 +15,8 @@ const machine: Machine = {
 
 /** Where both programs in `bin/` begin. */
 export async function main(program: "trainyard" | "bx", args: readonly string[]): Promise<void> {
+  // The YAML library prints all it reads, credentials included, to stdout when these are set.
+  delete process.env["LOG_TOKENS"];
+  delete process.env["LOG_STREAM"];
   process.exitCode = await runCli(program, args, processIo(), machine);
 }

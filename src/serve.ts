@@ -12,7 +12,7 @@ import type { ServeOptions } from "./cli/machine.ts";
 import { findConfigurationFile } from "./configuration/home.ts";
 import { loadSettings, type Settings } from "./configuration/settings.ts";
 import { createControl } from "./control/control.ts";
-import { isLoopbackHost } from "./datastores/address-guard.ts";
+import { isLoopback } from "./configuration/address.ts";
 import { createDataStores } from "./datastores/open-store.ts";
 import { createLocalEngine } from "./engines/local/local-engine.ts";
 import { findDevices } from "./engines/local/devices.ts";
@@ -62,7 +62,7 @@ async function startServer(home: string, settings: Settings): Promise<RunningSer
   const dataStores = createDataStores({
     embeddedRoot: join(home, "buckets"),
     allowedRoots: settings.directoryRoots,
-    network: { allow, allowPrivate: allowPrivate ?? isLoopbackHost(settings.listen.host) },
+    network: { allow, allowPrivate: allowPrivate ?? isLoopback(settings.listen) },
     retry: settings.storeRetry,
     clock,
   });

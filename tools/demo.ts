@@ -37,14 +37,14 @@ async function main(): Promise<void> {
 
 async function train(home: string, example: string): Promise<boolean> {
   const work = join(home, "demo");
-  const bucket = join(home, "buckets", "mnist-training-data");
+  const bucket = join(home, "buckets", "fashion-mnist-training-data");
   mkdirSync(work);
   mkdirSync(bucket, { recursive: true });
   const data = join(EXAMPLES, "data");
   for (const name of readdirSync(data).filter((file) => file.endsWith(".gz")))
     cpSync(join(data, name), join(bucket, name));
   say(
-    `The bucket mnist-training-data holds ${readdirSync(bucket).length} files: 6,000 + 1,000 images of Fashion-MNIST.`,
+    `The bucket fashion-mnist-training-data holds ${readdirSync(bucket).length} files: 6,000 + 1,000 images of Fashion-MNIST.`,
   );
   await packDirectory(example, join(work, "tf-model.zip"));
   cpSync(join(example, "job.yaml"), join(work, "job.yaml"));
@@ -57,7 +57,7 @@ async function train(home: string, example: string): Promise<boolean> {
   show(home, work, "bx", ["ml", "list", "trained-models"]);
   show(home, work, "bx", ["ml", "show", "trained-models", id]);
 
-  const results = join(home, "buckets", "mnist-training-models", id);
+  const results = join(home, "buckets", "fashion-mnist-training-models", id);
   say(`The run's folder in the results bucket:\n\n${tree(results, "  ")}`);
   const log = readFileSync(join(results, "training-log.txt"), "utf8");
   const accuracy = Number(/Testing Accuracy: ([\d.]+)/.exec(log)?.[1] ?? Number.NaN);

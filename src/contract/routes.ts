@@ -103,10 +103,12 @@ export const routes = {
     operationId: "stopRun",
     ...routePaths.stopRun,
     summary: "Stop a run and keep what it has produced so far",
+    description:
+      "The program is asked to end, and insisted upon after `graceSeconds` (without it: as the server is configured). May be repeated, with less grace too.",
     access: "token",
     body: "json",
     params: RunParams,
-    json: z.strictObject({ graceSeconds: z.number().min(0).max(3600).default(30) }).default({ graceSeconds: 30 }),
+    json: z.strictObject({ graceSeconds: z.number().min(0).max(3600).optional() }).default({}),
     answers: { 202: RunView, 400: Problem, 404: Problem, 409: Problem },
   },
   deleteRun: {

@@ -178,17 +178,21 @@ export class RunService {
   async waitForLog(id: string, learner: number, fromByte: number, signal: AbortSignal): Promise<void> {
     const done = new AbortController();
     const either = AbortSignal.any([signal, done.signal]);
-    const { path } = await this.logFile(id, learner);
     try {
-      await Promise.race([waitForGrowth(path, fromByte, either), this.#waitForCompleteLog(id, either)]);
+      // Before it runs there is neither log nor folder to watch; the run itself tells when there is.
+      const run = await this.#waitForState(id, ({ state }) => state !== "pending" && state !== "downloading", either);
+      if (isLogComplete(run)) return;
+      const { path } = await this.logFile(id, learner);
+      await Promise.race([waitForGrowth(path, fromByte, either), this.#waitForState(id, isLogComplete, either)]);
     } finally {
       done.abort();
     }
   }
 
-  async #waitForCompleteLog(id: string, signal: AbortSignal): Promise<void> {
+  async #waitForState(id: string, isThere: (run: Run) => boolean, signal: AbortSignal): Promise<Run> {
     let run = await this.#parts.book.get(id);
-    while (!isLogComplete(run)) run = await this.#parts.book.waitForChange(id, run.version, signal);
+    while (!isThere(run)) run = await this.#parts.book.waitForChange(id, run.version, signal);
+    return run;
   }
 
   /** What this installation cannot do is said at submission, never found out later. */
@@ -202,8 +206,8 @@ export class RunService {
     }
     const present = machine.devices.length;
     if (spec.devices > present) throw tooManyDevices(spec.devices, present, this.deviceKind);
-    if (spec.data !== null) dataStores.check(spec.data.connection);
-    dataStores.check(spec.results.connection);
+    if (spec.data !== null) dataStores.check(spec.data.connection, spec.data.bucket);
+    dataStores.check(spec.results.connection, spec.results.bucket);
     const { name, version } = spec.framework;
     const resolution = await environments.resolve(name, version, signal);
     if (!resolution.found) throw environmentUnavailable(name, version, resolution.fact, resolution.hint);

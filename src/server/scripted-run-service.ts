@@ -84,7 +84,7 @@ export class ScriptedRunService implements RunService {
     return { runs, nextCursor: hasMore ? (runs.at(-1)?.id ?? null) : null };
   }
 
-  async requestStop(id: string, graceMs: number, _principal: Principal): Promise<Run> {
+  async requestStop(id: string, graceMs: number | null, _principal: Principal): Promise<Run> {
     const run = this.#find(id);
     if (isTerminal(run.state)) throw runAlreadyEnded(id, run.state);
     const now = new Date();

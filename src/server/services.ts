@@ -51,7 +51,8 @@ export interface RunService {
   /** Resolves once the run's version is greater than `afterVersion`. */
   waitForChange(id: string, afterVersion: number, signal: AbortSignal): Promise<Run>;
   list(query: ListQuery): Promise<{ readonly runs: readonly Run[]; readonly nextCursor: string | null }>;
-  requestStop(id: string, graceMs: number, principal: Principal): Promise<Run>;
+  /** Without a grace (null) the program gets as long as the server is configured to give. */
+  requestStop(id: string, graceMs: number | null, principal: Principal): Promise<Run>;
   remove(id: string, principal: Principal): Promise<void>;
   events(id: string, afterSequence: number, limit: number): Promise<readonly StoryEvent[]>;
   results(id: string, signal: AbortSignal): Promise<ResultObjects>;

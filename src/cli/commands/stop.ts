@@ -14,9 +14,10 @@ export function addStop(program: Program, context: Context): void {
     .description("Stop a run. Its logs and what it has produced so far are stored like those of a completed run.")
     .argument("<id>", "the run's id, the beginning of one, or @ for the newest run")
     .addOption(
-      new Option("--grace <seconds>", "how long the program may take to end by itself")
-        .default(30)
-        .argParser(wholeNumber(0, 3600)),
+      new Option(
+        "--grace <seconds>",
+        "how long the program may take to end by itself (as the server is configured)",
+      ).argParser(wholeNumber(0, 3600)),
     )
     .option("-w, --wait", "wait until the run has ended and its results are stored")
     .option("-q, --quiet", "print the id and say nothing else")
@@ -25,8 +26,13 @@ export function addStop(program: Program, context: Context): void {
       const client = await connect(context);
       const id = await findRunId(client, text);
       const isQuiet = options.quiet === true;
-      let run = await client.call("stopRun", { params: { id }, json: { graceSeconds: options.grace } });
-      if (!isQuiet) await say(context, `Run ${id} is asked to stop; it has ${options.grace} s to end by itself.`);
+      const { grace } = options;
+      let run = await client.call("stopRun", {
+        params: { id },
+        json: grace === undefined ? {} : { graceSeconds: grace },
+      });
+      const time = grace === undefined ? "" : `; it has ${grace} s to end by itself`;
+      if (!isQuiet) await say(context, `Run ${id} is asked to stop${time}.`);
       if (options.wait === true) {
         run = await detachable(context, id, (signal) => waitForEnd(client, id, { signal, onRetry: sayRetry(context) }));
         if (!isQuiet) await sayOutcome(context, run);

@@ -57,7 +57,8 @@ export function runRoutes(runs: RunService, uploads: UploadSettings, closing: Ab
     },
 
     stopRun: async ({ params: { id }, body, principal }) => {
-      const run = await runs.requestStop(id, body.graceSeconds * 1000, principal);
+      const graceMs = body.graceSeconds === undefined ? null : body.graceSeconds * 1000;
+      const run = await runs.requestStop(id, graceMs, principal);
       return { status: 202, body: viewRun(run, runs) };
     },
 
