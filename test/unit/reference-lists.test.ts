@@ -13,7 +13,7 @@ const REFERENCE = join(import.meta.dirname, "../../docs/reference");
 function tableRows(page: string): Map<string, readonly string[]> {
   const rows = new Map<string, readonly string[]>();
   for (const line of readFileSync(join(REFERENCE, page), "utf8").split("\n")) {
-    const match = /^\| `([^`]+)` \|(.*)\|$/.exec(line);
+    const match = /^\| `([^`]+)` +\|(.*)\|$/.exec(line);
     if (match !== null)
       rows.set(
         match[1] ?? "",
