@@ -67,6 +67,16 @@ test("an envelope with any character changed does not open", async () => {
   }
 });
 
+test("a shorter tag, which would be easier to guess, is not accepted", async () => {
+  await using bundle = await makeHome();
+  const keyring = await openKeyring(bundle.home);
+  const [version, keyId, nonce, tag = ""] = keyring.seal("", "training-1").split(".");
+  for (const bytes of [4, 8, 12, 15]) {
+    const short = Buffer.from(tag, "base64url").subarray(0, bytes).toString("base64url");
+    expect(() => keyring.unseal([version, keyId, nonce, short].join("."), "training-1")).toThrow(/cannot be opened/);
+  }
+});
+
 test("an envelope that is cut short or is no envelope does not open", async () => {
   await using bundle = await makeHome();
   const keyring = await openKeyring(bundle.home);
