@@ -1,0 +1,32 @@
+// `npm run bench`: measures what the project promises, beside its peers and floors, and keeps the raw figures in
+// `bench/results/`. `npm run bench -- NAME ... [--full]` measures only these, or as long as the goals demand.
+import { parseArgs } from "node:util";
+import { acceptToStart } from "./accept-to-start.ts";
+import type { Benchmark } from "./harness.ts";
+import { machineFacts } from "./machine.ts";
+import { Report } from "./report.ts";
+
+const BENCHMARKS: readonly Benchmark[] = [acceptToStart];
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    options: { full: { type: "boolean", default: false } },
+    allowPositionals: true,
+  });
+  const unknown = positionals.filter((name) => BENCHMARKS.every((benchmark) => benchmark.name !== name));
+  if (unknown.length > 0) {
+    const names = BENCHMARKS.map((benchmark) => benchmark.name).join(", ");
+    process.stderr.write(`There is no benchmark '${unknown.join("', '")}'. There are: ${names}.\n`);
+    process.exitCode = 2;
+    return;
+  }
+  for (const [name, value] of Object.entries(machineFacts())) process.stdout.write(`${name}: ${value}\n`);
+  for (const benchmark of BENCHMARKS) {
+    if (positionals.length > 0 && !positionals.includes(benchmark.name)) continue;
+    const report = new Report(benchmark.name, benchmark.goal);
+    await benchmark.measure(report, { full: values.full });
+    report.write();
+  }
+}
+
+await main();
