@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestOptions } from "node:http";
+import type { Agent, IncomingMessage, request, RequestOptions } from "node:http";
 import type { ReadableStream } from "node:stream/web";
 import type { Fetch, FetchRequest, FetchResponse } from "../client/transport.ts";
 
@@ -13,12 +13,26 @@ const SILENCE_LIMIT_MS = 75_000;
  * `onUpload` hears how many bytes of a form have been handed to the connection.
  */
 export function httpTransport(onUpload?: (sentBytes: number) => void): Fetch {
-  return async (url, init) => {
+  let direct: Agent | undefined;
+  return async (address, init) => {
+    const url = new URL(address);
+    const http = process.getBuiltinModule(url.protocol === "https:" ? "node:https" : "node:http");
+    // An agent of its own asks no proxy; the global one does where the environment names one. Connections are kept:
+    // a server that refuses an upload early closes one that is not, and its answer is lost in the reset.
+    const agent = isLoopback(url.hostname) ? (direct ??= new http.Agent({ keepAlive: true })) : http.globalAgent;
     const body = init.body instanceof Object ? encodeForm(init.body, onUpload) : textBody(init.body);
-    const response = await exchange(new URL(url), init, body);
-    return responseOf(response);
+    const send = (): Promise<IncomingMessage> => exchange(http.request, url, agent, init, body);
+    // A kept connection may be closed by the server at the very moment it is used again.
+    const message = await send().catch((error: unknown) => {
+      if (error instanceof StaleConnection && init.body === undefined) return send();
+      throw error instanceof StaleConnection ? error.cause : error;
+    });
+    return responseOf(message);
   };
 }
+
+/** A kept connection broke when it was used again; `cause` is how. */
+class StaleConnection extends Error {}
 
 interface Body {
   readonly headers: Record<string, string>;
@@ -45,27 +59,37 @@ function encodeForm(form: FormData, onUpload: ((sentBytes: number) => void) | un
         onUpload?.(sentBytes);
       });
       source.on("error", (error) => request.emit("error", error));
+      request.once("close", () => source.destroy());
       source.pipe(request);
     },
   };
 }
 
-function exchange(url: URL, init: FetchRequest, body: Body): Promise<IncomingMessage> {
-  const isHttps = url.protocol === "https:";
-  const http = process.getBuiltinModule(isHttps ? "node:https" : "node:http");
+function exchange(
+  start: typeof request,
+  url: URL,
+  agent: Agent,
+  init: FetchRequest,
+  body: Body,
+): Promise<IncomingMessage> {
   const options: RequestOptions = {
     method: init.method,
     headers: { ...init.headers, ...body.headers, accept: "*/*" },
     timeout: SILENCE_LIMIT_MS,
-    // An agent of its own asks no proxy; the global one does where the environment names one.
-    agent: isLoopback(url.hostname) ? new http.Agent() : http.globalAgent,
+    agent,
     ...(init.signal === undefined ? {} : { signal: init.signal }),
   };
   return new Promise((resolve, reject) => {
-    const request = http.request(url, options, resolve);
-    request.on("timeout", () => request.destroy(Object.assign(new Error("silence"), { code: "ETIMEDOUT" })));
-    request.on("error", reject);
-    body.writeTo(request);
+    const sending = start(url, options, (message) => {
+      // Whole answer, unfinished upload: the server refused it, and the rest would be sent for nothing.
+      message.once("end", () => sending.writableFinished || sending.destroy());
+      resolve(message);
+    });
+    sending.on("timeout", () => sending.destroy(Object.assign(new Error("silence"), { code: "ETIMEDOUT" })));
+    sending.on("error", (error) => {
+      reject(sending.reusedSocket ? new StaleConnection("stale", { cause: error }) : error);
+    });
+    body.writeTo(sending);
   });
 }
 

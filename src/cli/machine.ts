@@ -5,9 +5,10 @@
 export interface Machine {
   /** Runs the server until it is asked to end; resolves with the exit code. */
   serve(options: ServeOptions): Promise<number>;
-  doctor(): Promise<DoctorReport>;
-  /** Which environment a submission on this machine would get. */
-  resolveEnvironment(framework: string, version: string): Promise<EnvironmentAnswer>;
+  /** What a server with this home would find. */
+  doctor(home: string): Promise<DoctorReport>;
+  /** Which environment a submission to a server with this home would get on this machine. */
+  resolveEnvironment(framework: string, version: string, home: string): Promise<EnvironmentAnswer>;
 }
 
 export interface ServeOptions {

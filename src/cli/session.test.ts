@@ -66,9 +66,7 @@ test("a server that nobody started in a home is named with the command that star
   await using bench = await CliBench.start();
   const { err, code } = await bench.trainyard("list", "--home", "elsewhere");
   expect(code).toBe(6);
-  expect(err).toContain(
-    `The server of the home '${bench.folder}/elsewhere' is not running: no server has run there yet`,
-  );
+  expect(err).toContain(`The server of the home '${bench.folder}/elsewhere' is not running: it has no server.json.`);
   expect(err).toContain(`hint: Start it: trainyard serve --home ${bench.folder}/elsewhere\n`);
 });
 

@@ -46,7 +46,7 @@ async function usualConnection(flags: ConnectionFlags, io: CliIo): Promise<Conne
   const home = namedHome(flags, io);
   if (home !== undefined) {
     const connection = await connectionOfHome(home);
-    if (connection === undefined) throw serverNotRunning(home, "no server has run there yet (there is no server.json)");
+    if (connection === undefined) throw serverNotRunning(home, "it has no server.json");
     return connection;
   }
   const url = io.env["TRAINYARD_URL"];
@@ -149,7 +149,7 @@ export async function explainFailure(error: unknown, connection: Connection): Pr
   if (error.kind !== "unreachable" && error.problem?.kind !== "unauthenticated") return error;
   const file = join(connection.home, "server.json");
   const record = await readTextIfThere(file);
-  if (record === undefined) return serverNotRunning(connection.home, "it has ended (its server.json is gone)");
+  if (record === undefined) return serverNotRunning(connection.home, "it has ended");
   const { pid } = parseRecord(record, file) as { pid: number };
   return isAlive(pid) ? error : serverNotRunning(connection.home, `its process ${pid} has ended`);
 }

@@ -20,10 +20,12 @@ training_results:
     type: directory
 `;
 
+const LONG_AGO = new Date(1990, 0, 1);
+
 /** The model definition that goes with it. */
 export async function modelZip(files: Readonly<Record<string, string>> = { "convolutional_network.py": "print(1)\n" }) {
   const zip = new ZipFile();
-  for (const [name, content] of Object.entries(files)) zip.addBuffer(Buffer.from(content), name);
+  for (const [name, content] of Object.entries(files)) zip.addBuffer(Buffer.from(content), name, { mtime: LONG_AGO });
   zip.end();
   return await buffer(zip.outputStream);
 }

@@ -10,6 +10,7 @@ import { printData } from "../output/format.ts";
 import { printable } from "../output/printable.ts";
 import { formatPairs } from "../output/table.ts";
 import { count, describePlace } from "../report.ts";
+import { homeFor } from "../session.ts";
 import { look, openDefinition, readManifestFile, tellApart } from "../submission.ts";
 
 type Spec = NonNullable<ManifestReading["spec"]>;
@@ -62,7 +63,8 @@ interface EnvironmentFinding {
 async function findEnvironment(context: Context, checked: CheckedSubmission): Promise<EnvironmentFinding> {
   if (checked.spec === null) return { label: null, warnings: [] };
   const { name, version } = checked.spec.framework;
-  const answer = await context.machine.resolveEnvironment(name, version);
+  const home = await homeFor(context.flags, context.io);
+  const answer = await context.machine.resolveEnvironment(name, version, home);
   if (answer.found) return { label: answer.label, warnings: [] };
   const warning = {
     code: "environment_unavailable",

@@ -6,6 +6,7 @@ import { printData } from "../output/format.ts";
 import { paint } from "../output/paint.ts";
 import { printable } from "../output/printable.ts";
 import { formatTable } from "../output/table.ts";
+import { homeFor } from "../session.ts";
 
 const STATUS_STYLES = { ok: "green", missing: "yellow", broken: "red" } as const;
 
@@ -18,7 +19,7 @@ export function addDoctor(program: Program, context: Context): void {
     )
     .addOption(outputOption("table", "json", "yaml", "name"))
     .action(async (options) => {
-      const report = await context.machine.doctor();
+      const report = await context.machine.doctor(await homeFor(context.flags, context.io));
       const { checks } = report;
       await printData(context.io, options.output, report, {
         table: () => checkTable(context, checks),

@@ -13,6 +13,13 @@ test("stop asks for the run's end and says how long it may take", async () => {
   expect(bench.server.runs[0]?.stopRequestedAt).not.toBeNull();
 });
 
+test("stop leaves the time to end to the server when nobody names it", async () => {
+  await using bench = await CliBench.start();
+  bench.server.runs.push(scriptedRun({ id: ID, state: "running", endedAt: null }));
+  const { out, err } = await bench.trainyard("stop", ID);
+  expect({ out, err }).toEqual({ out: `${ID}\n`, err: `Run ${ID} is asked to stop.\n` });
+});
+
 test("stop --wait prints the run once it has ended", async () => {
   await using bench = await CliBench.start();
   bench.server.runs.push(scriptedRun({ id: ID, state: "running", endedAt: null }));
