@@ -59,6 +59,9 @@ const NEVER_NAMES = new Set([
   "instance-data.ec2.internal",
 ]);
 
+/** What makes connections needs of a guard. */
+export type EndpointGuard = Pick<AddressGuard, "checkEndpoint" | "lookup">;
+
 type Verdict = { readonly allowed: true } | { readonly allowed: false; readonly fact: string };
 
 /** Judges endpoints that users name, when they are submitted and again when a connection is made. */

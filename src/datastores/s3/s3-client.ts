@@ -1,7 +1,7 @@
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import { S3Client } from "@aws-sdk/client-s3";
-import type { AddressGuard } from "../address-guard.ts";
+import type { EndpointGuard } from "../address-guard.ts";
 
 export interface TimeLimits {
   /** For name, connection and TLS together. */
@@ -29,7 +29,7 @@ const SILENT = { trace: () => {}, debug: () => {}, info: () => {}, warn: () => {
  * A client that does only what it is told: no retries, no redirects, nothing from the environment or from
  * configuration files of this machine, no checksums that old servers do not know, and only addresses that are allowed.
  */
-export function createS3Client(connection: S3Connection, guard: AddressGuard, limits: TimeLimits): S3Client {
+export function createS3Client(connection: S3Connection, guard: EndpointGuard, limits: TimeLimits): S3Client {
   const endpoint = guard.checkEndpoint(connection.endpointUrl);
   const agentOptions = { keepAlive: true, maxSockets: MAX_SOCKETS, lookup: guard.lookup };
   return new S3Client({

@@ -34,7 +34,8 @@ export async function* listObjects(
   let position: Position | undefined = { kind: "key", after };
   let last = after;
   while (position !== undefined) {
-    const page: Page = await fetchPage(parts, prefix, position, signal);
+    const page: Page | undefined = await fetchPage(parts, prefix, position, signal);
+    if (page === undefined) throw notAListing(parts.label);
     for (const object of page.objects) {
       // A listing may give a key again at the seam of two pages, never an earlier one.
       if (last !== undefined && compareKeys(object.key, last) <= 0) continue;
@@ -67,7 +68,12 @@ function nextPosition(page: Page, last: string | undefined, position: Position):
   return last === undefined || last === before ? undefined : { kind: "marker", after: last };
 }
 
-async function fetchPage(parts: ListingParts, prefix: string, position: Position, signal: AbortSignal): Promise<Page> {
+async function fetchPage(
+  parts: ListingParts,
+  prefix: string,
+  position: Position,
+  signal: AbortSignal,
+): Promise<Page | undefined> {
   // Encoded, because XML cannot carry every character that a key can.
   const common = { Bucket: parts.bucket, Prefix: prefix, EncodingType: "url" } as const;
   const options = { abortSignal: signal };
@@ -80,10 +86,12 @@ async function fetchPage(parts: ListingParts, prefix: string, position: Position
   return readPage(page, page.NextContinuationToken);
 }
 
+/** Undefined for an answer that is no listing at all: the SDK reads any web page as one without objects. */
 function readPage(
   page: Pick<ListObjectsCommandOutput, "Contents" | "EncodingType" | "IsTruncated">,
   token?: string,
-): Page {
+): Page | undefined {
+  if (page.IsTruncated === undefined && page.Contents === undefined) return undefined;
   const decode = page.EncodingType === "url" ? decodeKey : (key: string): string => key;
   const objects = (page.Contents ?? []).map((entry) => ({
     key: decode(entry.Key ?? ""),
@@ -95,4 +103,10 @@ function readPage(
 
 function decodeKey(key: string): string {
   return decodeURIComponent(key.replaceAll("+", "%20"));
+}
+
+function notAListing(label: string): RemoteError {
+  return new RemoteError("server_error", `Listing ${label} failed: the answer is not one of an S3 store.`, {
+    retryable: true,
+  });
 }

@@ -28,7 +28,7 @@ export interface PutParts {
   /** `Object 'x' of bucket 'y' at https://...`. */
   readonly name: string;
   readonly partBytes: number;
-  /** For the parts, so that a broken one does not cost those that arrived. */
+  /** For each request of several, so that a broken one does not cost those that succeeded. */
   readonly retrier: Retrier;
   readonly head: (key: string, signal: AbortSignal) => Promise<StoredObject | undefined>;
 }
@@ -66,7 +66,7 @@ interface Put extends PutParts {
 /** Who may write but not look cannot be spared the upload. */
 async function lookUp(parts: PutParts, key: string, signal: AbortSignal): Promise<StoredObject | undefined> {
   try {
-    return await parts.head(key, signal);
+    return await parts.retrier.run(`look up '${key}'`, async () => parts.head(key, signal), signal);
   } catch (error) {
     if (error instanceof RemoteError && error.reason === "denied") return undefined;
     throw error;
@@ -86,6 +86,7 @@ async function putWhole(put: Put, signal: AbortSignal): Promise<StoredObject> {
 async function putInParts(put: Put, signal: AbortSignal): Promise<StoredObject> {
   const input = { Bucket: put.bucket, Key: put.key };
   const created = await put.client.send(new CreateMultipartUploadCommand(input), { abortSignal: signal });
+  if (created.UploadId === undefined) throw new Error("The answer has no upload id.");
   const upload = { ...input, UploadId: created.UploadId };
   try {
     const etags = await sendParts(put, upload, signal);
@@ -100,7 +101,7 @@ async function putInParts(put: Put, signal: AbortSignal): Promise<StoredObject> 
 interface UploadInput {
   readonly Bucket: string;
   readonly Key: string;
-  readonly UploadId: string | undefined;
+  readonly UploadId: string;
 }
 
 async function sendParts(put: Put, upload: UploadInput, signal: AbortSignal): Promise<(string | undefined)[]> {

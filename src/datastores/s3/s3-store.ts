@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { GetObjectCommand, HeadObjectCommand, type S3Client } from "@aws-sdk/client-s3";
-import type { AddressGuard } from "../address-guard.ts";
+import type { EndpointGuard } from "../address-guard.ts";
 import type { Content, DataStore, StoredObject } from "../datastore.ts";
 import { RemoteError } from "../remote-error.ts";
 import type { Retrier } from "../retry.ts";
@@ -14,7 +14,7 @@ import { putContent } from "./s3-put.ts";
 export interface S3StoreOptions {
   readonly connection: S3Connection;
   readonly bucket: string;
-  readonly guard: AddressGuard;
+  readonly guard: EndpointGuard;
   /** Repeats the parts of an upload; everything else is repeated around the store (`withRetry`). */
   readonly retrier: Retrier;
   readonly timeLimits?: TimeLimits;
