@@ -1,6 +1,6 @@
-import { accessSync, constants } from "node:fs";
 import { spawnSync } from "node:child_process";
-import { delimiter, join } from "node:path";
+import { findMissing } from "../test/servers/availability.ts";
+import { RADOSGW_PROGRAMS } from "../test/servers/radosgw.ts";
 
 /** Something outside npm that a part of the tests needs. */
 export interface Requirement {
@@ -11,16 +11,8 @@ export interface Requirement {
   isThere(): boolean;
 }
 
-export function hasProgram(name: string): boolean {
-  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/sbin"];
-  return folders.some((folder) => {
-    try {
-      accessSync(join(folder, name), constants.X_OK);
-      return true;
-    } catch {
-      return false; // Not in this folder; the next one may have it.
-    }
-  });
+function hasPrograms(...programs: readonly string[]): boolean {
+  return findMissing(programs).length === 0;
 }
 
 function hasPythonModules(...modules: readonly string[]): boolean {
@@ -34,7 +26,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
     name: "s3",
     for: "tests against a real S3 server",
     packages: ["ceph-mon", "ceph-osd", "radosgw", "ceph-common"],
-    isThere: () => ["ceph-mon", "ceph-osd", "radosgw", "ceph", "radosgw-admin"].every(hasProgram),
+    isThere: () => hasPrograms(...RADOSGW_PROGRAMS),
   },
   {
     name: "python-frameworks",
@@ -46,7 +38,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
     name: "info-zip",
     for: "archives made by zip and read by unzip",
     packages: ["zip", "unzip"],
-    isThere: () => ["zip", "unzip"].every(hasProgram),
+    isThere: () => hasPrograms("zip", "unzip"),
   },
 ];
 

@@ -8,6 +8,8 @@ export function s3Manifest(fields: {
   readonly command: string;
   readonly dataBucket?: string;
   readonly resultsBucket?: string;
+  /** The page uses both spellings: `training_data` in its first example, `training_data_reference` in its second. */
+  readonly suffix?: "" | "_reference";
 }): string {
   return `model_definition:
   framework:
@@ -21,7 +23,7 @@ export function s3Manifest(fields: {
   execution:
     command: ${fields.command}
     resource: small
-training_data:
+training_data${fields.suffix ?? ""}:
 - connection:
     endpoint_url: ${fields.endpoint}
     aws_access_key_id: ${fields.accessKeyId}
@@ -29,7 +31,7 @@ training_data:
   source:
     bucket: ${fields.dataBucket ?? "mnist-training-data"}
     type: s3
-training_results:
+training_results${fields.suffix ?? ""}:
   connection:
     endpoint_url: ${fields.endpoint}
     aws_access_key_id: ${fields.accessKeyId}
