@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
-import { ScriptedServer } from "../client/scripted-server.ts";
+import { scriptedRun, ScriptedServer } from "../client/scripted-server.ts";
 import { httpTransport } from "./http-transport.ts";
 
 const TRANSPORT = new URL("http-transport.ts", import.meta.url).href;
@@ -26,16 +26,42 @@ test("a proxy of the environment is not asked for the way to this machine", asyn
   expect(printed).toBe("200\n");
 });
 
-test("an upload is announced byte by byte up to its whole length", async () => {
-  await using server = await ScriptedServer.start();
-  const sent: number[] = [];
+function submission(sizeBytes: number): FormData {
   const form = new FormData();
-  form.set("manifest", new Blob(["m"]), "manifest.yml");
-  form.set("model_definition", new Blob([Buffer.alloc(500_000)]), "model.zip");
-  const headers = { authorization: `Bearer ${server.token}` };
+  form.set("manifest", new Blob(["name: ü\r\n"], { type: "application/yaml" }), "manifest.yml");
+  form.set("model_definition", new Blob([Buffer.alloc(sizeBytes, 13)]), 'mo"del.zip');
+  return form;
+}
+
+test("an upload arrives byte for byte and is announced up to its whole length", async () => {
+  await using server = await ScriptedServer.start();
+  server.nextRun = scriptedRun({ id: "training-000000001" });
+  const sent: number[] = [];
   const transport = httpTransport((bytes) => void sent.push(bytes));
-  await transport(`${server.url}/api/v1/runs`, { method: "POST", headers, body: form }).catch(() => {});
-  expect(server.submissions[0]?.zip).toHaveLength(500_000);
-  expect(sent.at(-1)).toBeGreaterThan(500_000);
+  const headers = { authorization: `Bearer ${server.token}` };
+  const body = submission(500_000);
+  const response = await transport(`${server.url}/api/v1/runs`, { method: "POST", headers, body });
+  expect(response.status).toBe(201);
+  expect(server.submissions).toEqual([{ manifest: "name: ü\r\n", zip: Buffer.alloc(500_000, 13), key: null }]);
+  expect(sent.at(-1)).toBe(500_000 + "name: ü\r\n".length + 1);
   expect(sent).toEqual(sent.toSorted((a, b) => a - b));
+});
+
+test("a refusal that comes before the upload is over is what counts", async () => {
+  await using server = await ScriptedServer.start();
+  const response = await httpTransport()(`${server.url}/api/v1/runs`, {
+    method: "POST",
+    headers: { authorization: "Bearer wrong" },
+    body: submission(20_000_000),
+  });
+  expect(response.status).toBe(401);
+  expect(JSON.parse(await response.text())).toMatchObject({ code: "not_authenticated" });
+});
+
+test("an upload whose connection is cut rejects and leaves nothing behind", async () => {
+  await using server = await ScriptedServer.start();
+  server.faults.push("cut");
+  const body = submission(20_000_000);
+  const sending = httpTransport()(`${server.url}/api/v1/runs`, { method: "POST", headers: {}, body });
+  await expect(sending).rejects.toThrow();
 });

@@ -1,5 +1,4 @@
 import type { Agent, IncomingMessage, request, RequestOptions } from "node:http";
-import type { ReadableStream } from "node:stream/web";
 import type { Fetch, FetchRequest, FetchResponse } from "../client/transport.ts";
 
 /** A waiting server answers within half a minute; twice that without a byte means that the connection is dead. */
@@ -45,24 +44,49 @@ function textBody(text: string | undefined): Body {
   return { headers: { "content-length": String(bytes.length) }, writeTo: (request) => request.end(bytes) };
 }
 
-/** The platform's own encoder for multipart bodies; it reads a file-backed blob piece by piece. */
+/**
+ * A form as multipart/form-data, file-backed blobs read piece by piece. Not by `new Response(form)`: its stream
+ * ends the process when an upload is given up in the middle, and it tells no length beforehand.
+ */
 function encodeForm(form: FormData, onUpload: ((sentBytes: number) => void) | undefined): Body {
-  const encoded = new Response(form);
-  return {
-    headers: { "content-type": encoded.headers.get("content-type") ?? "" },
-    writeTo: (request) => {
-      const { Readable } = process.getBuiltinModule("node:stream");
-      const source = Readable.fromWeb(encoded.body as ReadableStream);
-      let sentBytes = 0;
-      source.on("data", (chunk: Uint8Array) => {
+  const boundary = `trainyard-${crypto.randomUUID()}`;
+  const parts = [...form].map(([name, value]) => partOf(boundary, name, value));
+  const end = Buffer.from(`--${boundary}--\r\n`);
+  const sizeBytes = parts.reduce((sum, { head, content }) => sum + head.length + content.size + 2, end.length);
+  async function* encoded(): AsyncGenerator<Uint8Array> {
+    let sentBytes = 0;
+    for (const { head, content } of parts) {
+      yield head;
+      for await (const chunk of content.stream()) {
+        yield chunk;
         sentBytes += chunk.length;
         onUpload?.(sentBytes);
-      });
-      source.on("error", (error) => request.emit("error", error));
-      request.once("close", () => source.destroy());
-      source.pipe(request);
+      }
+      yield Buffer.from("\r\n");
+    }
+    yield end;
+  }
+  return {
+    headers: { "content-type": `multipart/form-data; boundary=${boundary}`, "content-length": String(sizeBytes) },
+    writeTo: (request) => {
+      const { pipeline, Readable } = process.getBuiltinModule("node:stream");
+      // What goes wrong is told by the request itself.
+      pipeline(Readable.from(encoded()), request, () => {});
     },
   };
+}
+
+function partOf(boundary: string, name: string, value: string | File): { head: Buffer; content: Blob } {
+  const content = typeof value === "string" ? new Blob([value]) : value;
+  const file = typeof value === "string" ? "" : `; filename="${quotable(value.name)}"`;
+  const type = content.type === "" ? "application/octet-stream" : content.type;
+  const head = `--${boundary}\r\ncontent-disposition: form-data; name="${quotable(name)}"${file}\r\ncontent-type: ${type}\r\n\r\n`;
+  return { head: Buffer.from(head), content };
+}
+
+/** As browsers write names of form fields and files. */
+function quotable(text: string): string {
+  return text.replaceAll('"', "%22").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
 }
 
 function exchange(
