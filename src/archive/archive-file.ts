@@ -8,6 +8,11 @@ import { showName } from "./entry-name.ts";
 
 const PIECE_BYTES = 262_144;
 
+/** Throws trouble with the disk on as it is, so that it is not taken for a damaged ZIP. */
+export function passSystemError(error: unknown): void {
+  if (error instanceof Error && "syscall" in error) throw error;
+}
+
 /**
  * An open ZIP. yauzl reads its records through `read`, which answers a position outside the file with an error in
  * the callback; yauzl's own reader would hand a ZIP64 offset above 2^53 to `fs.read`, which throws where nobody

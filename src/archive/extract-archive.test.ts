@@ -5,8 +5,11 @@ import { expect, test } from "vitest";
 import type { RawEntry } from "../../test/fixtures/archives/raw-zip.ts";
 import { rawZip } from "../../test/fixtures/archives/raw-zip.ts";
 import { listTree, openSandbox } from "../../test/fixtures/archives/sandbox.ts";
+import { ArchiveFile } from "./archive-file.ts";
+import { DEFAULT_ARCHIVE_LIMITS } from "./archive-limits.ts";
 import { extractArchive } from "./extract-archive.ts";
 import { inspectArchive } from "./inspect-archive.ts";
+import { readEntries } from "./read-entries.ts";
 import { resetDirectory } from "./reset-directory.ts";
 
 const SCRIPT = "#!/bin/sh\necho hello\n";
@@ -166,4 +169,11 @@ test("what is not a file is named as what it is", async () => {
     message: expect.stringContaining("is a folder"),
   });
   await expect(inspectArchive("/dev/null")).rejects.toThrow("is not a regular file");
+});
+
+test("trouble with the disk is not taken for a damaged ZIP", async () => {
+  await using sandbox = await openSandbox();
+  const file = await ArchiveFile.open(await sandbox.write(rawZip({ entries: [{ name: "a", content: "x" }] })));
+  await file[Symbol.asyncDispose]();
+  await expect(readEntries(file, DEFAULT_ARCHIVE_LIMITS)).rejects.toMatchObject({ code: "EBADF", syscall: "read" });
 });

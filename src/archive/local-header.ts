@@ -1,6 +1,7 @@
 import type { Entry, LocalFileHeader, ZipFile } from "yauzl";
 import { parseExtraFields } from "yauzl";
 import { archiveUnreadable, archiveUnsafe } from "../domain/errors.ts";
+import { passSystemError } from "./archive-file.ts";
 import { showName } from "./entry-name.ts";
 
 const SIZES_FOLLOW_DATA = 0x0008;
@@ -21,13 +22,14 @@ export interface DataRange {
  * believe the local header, this one believes the directory, and what was looked at must be what is run.
  */
 export async function locateData(zip: ZipFile, record: Entry, name: string): Promise<DataRange> {
-  const shown = `'${showName(name)}'`;
-  const header = await zip.readLocalFileHeaderPromise(record).catch(() => {
-    throw archiveUnreadable(`the data of ${shown} is not where its list of files says`);
+  const header = await zip.readLocalFileHeaderPromise(record).catch((error: unknown) => {
+    passSystemError(error);
+    throw archiveUnreadable(`the data of '${showName(name)}' is not where its list of files says`);
   });
   const difference = differenceBetween(record, header);
   if (difference !== undefined) {
-    throw archiveUnsafe(`${shown} has one ${difference} in the list of files and another before its data`, REPACK);
+    const fact = `one ${difference} in the list of files and another before its data`;
+    throw archiveUnsafe(`'${showName(name)}' has ${fact}`, REPACK);
   }
   return {
     name,

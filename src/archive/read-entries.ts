@@ -3,6 +3,7 @@ import { fromRandomAccessReaderPromise } from "yauzl";
 import { formatBytes } from "../base/byte-size.ts";
 import { archiveTooLarge, archiveUnreadable, archiveUnsafe } from "../domain/errors.ts";
 import type { ArchiveFile } from "./archive-file.ts";
+import { passSystemError } from "./archive-file.ts";
 import type { ArchiveLimits } from "./archive-limits.ts";
 import { MAX_DIRECTORY_BYTES } from "./archive-limits.ts";
 import { detectFormat, FORMAT_HEAD_BYTES, sayNotZip } from "./detect-format.ts";
@@ -88,6 +89,7 @@ async function openDirectory(file: ArchiveFile): Promise<ZipFile> {
       validateEntrySizes: false,
     });
   } catch (error) {
+    passSystemError(error);
     const format = detectFormat(await file.view(0, Math.min(file.sizeBytes, FORMAT_HEAD_BYTES)));
     throw format === "zip" ? sayBrokenEnd(error) : archiveUnreadable(sayNotZip(format), PACK_WITH_ZIP);
   }
@@ -124,6 +126,7 @@ async function readDirectory(zip: ZipFile, end: EndRecord): Promise<readonly Ent
       await pace.step();
     }
   } catch (error) {
+    passSystemError(error);
     const ordinal = records.length + 1;
     if (String(error).includes("encryption")) throw encrypted(`its entry number ${ordinal}`);
     throw archiveUnreadable(`its list of files is damaged at entry number ${ordinal} of ${end.entries}`);
@@ -134,22 +137,23 @@ async function readDirectory(zip: ZipFile, end: EndRecord): Promise<readonly Ent
 }
 
 function refuseUnpackable(record: Entry, name: string): void {
-  const shown = `'${showName(name)}'`;
   const method = record.compressionMethod;
-  if ((record.generalPurposeBitFlag & ENCRYPTION_FLAGS) !== 0 || method === AES) throw encrypted(shown);
-  if (method !== STORED && method !== DEFLATED) {
-    const known = METHOD_NAMES[method];
-    throw archiveUnreadable(
-      `${shown} is packed with ${known === undefined ? `method ${method}` : `${known} (method ${method})`}`,
-      "Only Deflate and Store can be read, which every ZIP program writes by default; pack the files again with zip.",
-    );
-  }
+  if ((record.generalPurposeBitFlag & ENCRYPTION_FLAGS) !== 0 || method === AES) throw encrypted(`'${showName(name)}'`);
+  if (method !== STORED && method !== DEFLATED) throw unknownMethod(name, method);
   if (method === STORED && record.compressedSize !== record.uncompressedSize) {
     throw archiveUnsafe(
-      `${shown} is stored as it is and yet has two different sizes`,
+      `'${showName(name)}' is stored as it is and yet has two different sizes`,
       "Pack the files again with zip.",
     );
   }
+}
+
+function unknownMethod(name: string, method: number): Error {
+  const known = METHOD_NAMES[method];
+  return archiveUnreadable(
+    `'${showName(name)}' is packed with ${known === undefined ? `method ${method}` : `${known} (method ${method})`}`,
+    "Only Deflate and Store can be read, which every ZIP program writes by default; pack the files again with zip.",
+  );
 }
 
 function encrypted(shown: string): Error {
