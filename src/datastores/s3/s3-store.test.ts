@@ -46,14 +46,15 @@ describeDataStore("the S3 store on a small server", async () => {
   };
 });
 
-async function setUp() {
+/** `silenceMs` is short only where a fault is silence: large uploads keep this process busy for a while. */
+async function setUp(silenceMs = 10_000) {
   const server = await startS3FaultServer();
   const bucket = new Map();
   server.objects.buckets.set("bucket", bucket);
   const folder = await mkdtemp(join(tmpdir(), "trainyard-s3-"));
   const tries: FailedTry[] = [];
   const retrier = new Retrier({ attempts: 4, firstDelayMs: 1, maxDelayMs: 5 }, systemClock, (fact) => tries.push(fact));
-  const plain = openStore(server, "bucket", { retrier, timeLimits: { connectMs: 500, silenceMs: 150 } });
+  const plain = openStore(server, "bucket", { retrier, timeLimits: { connectMs: 500, silenceMs } });
   return {
     server,
     tries,
@@ -104,7 +105,7 @@ const PASSING: readonly [string, Fault][] = [
 ];
 
 test.each(PASSING)("%s twice, and the listing, the object and the upload are right all the same", async (_, fault) => {
-  await using bundle = await setUp();
+  await using bundle = await setUp(fault.kind === "silence" ? 200 : undefined);
   bundle.keep("model", "weights");
   const scripts = (["list", "get", "put", "head"] as const).map((operation) => first(2, operation, fault));
   // A page of another server is a good answer to a request whose answer has no body to look at.
@@ -121,7 +122,7 @@ test.each(PASSING)("%s twice, and the listing, the object and the upload are rig
 });
 
 test.each(PASSING)("%s for ever ends in an error that names the object", async (_, fault) => {
-  await using bundle = await setUp();
+  await using bundle = await setUp(fault.kind === "silence" ? 100 : undefined);
   bundle.server.faults = (request) => (request.operation === "list" || fault.kind !== "web-page" ? fault : undefined);
   const error = await failure(
     fault.kind === "web-page" ? collect(bundle.store.list("", live)) : bundle.store.read("model", 0, live),
@@ -207,7 +208,7 @@ test.each([
   ["falls silent", { kind: "cut", bytes: 200_000, end: "silence" }],
   ["ends early as if it were whole", { kind: "cut", bytes: 200_000, end: "clean" }],
 ] as const)("a download whose answer %s goes on where it was", async (_, fault) => {
-  await using bundle = await setUp();
+  await using bundle = await setUp(fault.end === "silence" ? 200 : undefined);
   const bytes = randomBytes(500_000);
   bundle.keep("model", bytes);
   bundle.server.faults = first(2, "get", fault);
@@ -340,7 +341,7 @@ test("who may write but not look can still store", async () => {
 });
 
 test("a silent upload is ended by the time limit", async () => {
-  await using bundle = await setUp();
+  await using bundle = await setUp(300);
   bundle.server.faults = ({ operation }) => (operation === "put" ? { kind: "silence" } : undefined);
   const error = await failure(bundle.plain.put("model", await bundle.file(randomBytes(4 * MIB)), live));
   expect(error).toMatchObject({ reason: "unreachable", message: expect.stringContaining("did not answer in time") });
