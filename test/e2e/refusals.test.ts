@@ -33,7 +33,7 @@ async function refuse(
   const native = await service.trainyard(["submit", zip, manifest]);
   const compatible = await service.bx(["ml", "train", zip, manifest]);
   expect([native.stdout, compatible.code]).toEqual(["", 1]);
-  expect(compatible.stderr).toMatch(/^FAILED\n\S/);
+  expect(compatible.stderr).toMatch(/^FAILED\n\S/m);
   for (const text of [native.stderr, compatible.stderr]) {
     expect(text).not.toMatch(/\n\s+at |node:internal|\.ts:\d/);
     expect(text).not.toContain("top-secret-value");
@@ -89,7 +89,7 @@ describe("nothing is created, and each place is named, when the manifest", () =>
       "has placeholders for credentials",
       "placeholders.yaml",
       s3Manifest({ ...S3, accessKeyId: "<username>", secretAccessKey: "<password>" }),
-      ["placeholders.yaml:15", "aws_access_key_id", "placeholders.yaml:16", "placeholders.yaml:24"],
+      ["placeholders.yaml:16:24", "aws_access_key_id", "placeholders.yaml:17", "placeholders.yaml:24"],
     ],
     [
       "lacks credentials",
