@@ -39,13 +39,10 @@ async function inspect(archive: ArchiveToCheck): Promise<ArchiveInspection | { r
   } catch (error) {
     const problem = problemOf(error);
     if (problem === undefined) throw error;
-    return { problem: archiveProblem(archive, problem.code, problem.detail, problem.hint) };
+    const { code, detail: message, hint } = problem;
+    // A ZIP as a whole has no line.
+    return { problem: { code, message, hint, file: archive.shown, line: null, column: null, path: "" } };
   }
-}
-
-/** A ZIP as a whole has no line. */
-export function archiveProblem(archive: ArchiveToCheck, code: string, message: string, hint: string): ManifestProblem {
-  return { code, message, hint, file: archive.shown, line: null, column: null, path: "" };
 }
 
 /** Throws all problems at once, each with its place. */

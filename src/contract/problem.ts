@@ -45,8 +45,6 @@ const STATUS: Record<ErrorKind, number> = {
   internal: 500,
 };
 
-export { EXIT_CODES } from "./exit-codes.ts";
-
 /** A ServiceError as it is told to others; undefined for anything else, which nobody outside may read. */
 export function problemOf(error: unknown): Problem | undefined {
   if (!(error instanceof ServiceError)) return undefined;

@@ -4,8 +4,6 @@ import { RUN_STATES } from "./run-states.ts";
 export const RunStateName = z.enum(RUN_STATES);
 export type RunStateName = z.infer<typeof RunStateName>;
 
-export { ENDED_STATES, hasEnded } from "./run-states.ts";
-
 /** A point in time, ISO 8601 in UTC with milliseconds. */
 const Time = z.iso.datetime();
 
