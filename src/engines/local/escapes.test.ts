@@ -68,10 +68,11 @@ describe.concurrent("processes that do not end with their program", () => {
     const engine = place.connect();
     const respawn = `trap "setsid ${STAYS.replaceAll("$$", "\\$\\$")} &" TERM; echo ready; while :; do sleep 0.05; done`;
     const { task, handle } = await place.begin(engine, respawn);
-    await engine.stop(handle, 300);
-    const log = await readLog(task);
-    expect(log).toMatch(/^pid \d+$/m);
-    expect(survivorsOf(task, log)).toEqual([]);
+    const stop = engine.stop(handle, 60_000);
+    await vi.waitUntil(async () => /^pid \d+$/m.test(await readLog(task)), { timeout: 5_000, interval: 5 });
+    await engine.stop(handle, 0);
+    await stop;
+    expect(survivorsOf(task, await readLog(task))).toEqual([]);
   });
 
   it("are gone when they multiply while they are killed", async () => {

@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { statSync } from "node:fs";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
-import { hasEnvironmentEntry, isDead, isOpenOn, listPids, parseProcessStat, readProcess } from "./proc.ts";
+import { describe, expect, it, vi } from "vitest";
+import { isDead, isOpenOn, listPids, parseProcessStat, readEnvironment, readProcess } from "./proc.ts";
 
 const REST = "1 0 0 20 0 1 0";
 
@@ -23,6 +24,7 @@ describe("parseProcessStat", () => {
             group: 8,
             session: 9,
             startTime: start,
+            isKernelThread: false,
           });
         },
       ),
@@ -48,35 +50,39 @@ describe("readProcess", () => {
   });
 
   it("calls a process dead whose parent has not asked for its end yet", async () => {
-    // The shell never waits for its child, since it has become another program.
-    const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 1000"]);
+    // The shell never waits for its child, since it has become another program by then.
+    const parent = spawn("sh", ["-c", "sleep 0.2 & echo $!; exec sleep 1000"]);
     const [line] = (await once(parent.stdout, "data")) as [Buffer];
     const pid = Number(line.toString());
-    const deadline = performance.now() + 5_000;
-    let child = readProcess(pid);
-    while (child !== null && !isDead(child) && performance.now() < deadline) child = readProcess(pid);
-    expect(child).toMatchObject({ pid, state: "Z" });
+    expect(readProcess(pid)).toMatchObject({ pid, state: expect.not.stringMatching("Z") });
+    await vi.waitUntil(() => readProcess(pid)?.state === "Z", { timeout: 5_000, interval: 5 });
+    expect(readProcess(pid)).toSatisfy(isDead);
     parent.kill("SIGKILL");
     await once(parent, "exit");
   });
 });
 
 describe("what a process carries", () => {
-  it("is found by whole entries of its environment only", async () => {
-    await using child = await sleeper({ MARK: "/runs/1/attempt-1" });
-    expect(hasEnvironmentEntry(child.pid, "MARK=/runs/1/attempt-1")).toBe(true);
-    expect(hasEnvironmentEntry(child.pid, "MARK=/runs/1/attempt-")).toBe(false);
-    expect(hasEnvironmentEntry(child.pid, "ARK=/runs/1/attempt-1")).toBe(false);
+  it("is its whole environment, each entry between NUL characters", async () => {
+    await using child = await sleeper({ MARK: "/runs/1", LINES: "a\nb" });
+    expect(readEnvironment(child.pid)).toBe("\0MARK=/runs/1\0LINES=a\nb\0");
+  });
+
+  it("is a descriptor by the file it leads to, whatever its name", async () => {
+    await using child = await sleeper({});
+    expect(isOpenOn(child.pid, 0, statSync("/dev/null"))).toBe(true);
+    expect(isOpenOn(child.pid, 0, statSync("/dev/zero"))).toBe(false);
+    expect(isOpenOn(child.pid, 99, statSync("/dev/null"))).toBe(false);
   });
 
   it("is nothing when the process is gone", () => {
-    expect(hasEnvironmentEntry(4_194_305, "A=b")).toBe(false);
+    expect(readEnvironment(4_194_305)).toBeNull();
     expect(isOpenOn(4_194_305, 1, { dev: 0, ino: 0 })).toBe(false);
   });
 });
 
 async function sleeper(env: Record<string, string>) {
-  const child = spawn("/bin/sleep", ["1000"], { env });
+  const child = spawn("/bin/sleep", ["1000"], { env, stdio: "ignore" });
   await once(child, "spawn");
   return {
     pid: child.pid ?? 0,

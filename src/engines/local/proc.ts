@@ -12,7 +12,12 @@ export interface ProcessStat {
   readonly session: number;
   /** Clock ticks from the machine's start to the process's. */
   readonly startTime: number;
+  /** Whether the kernel runs it for itself. */
+  readonly isKernelThread: boolean;
 }
+
+/** PF_KTHREAD, of the flags in `stat`. */
+const KERNEL_THREAD = 0x00200000;
 
 /** The name stands in parentheses and may itself hold blanks, parentheses and newlines, so the last `)` ends it. */
 export function parseProcessStat(text: string): ProcessStat | null {
@@ -20,17 +25,14 @@ export function parseProcessStat(text: string): ProcessStat | null {
   const close = text.lastIndexOf(")");
   if (open < 0 || close < open) return null;
   const fields = text.slice(close + 2).split(" ");
-  const [pid, parent, group, session, startTime] = [
-    text.slice(0, open),
-    fields[1],
-    fields[2],
-    fields[3],
-    fields[19],
-  ].map(Number);
   const state = fields[0];
-  if (pid === undefined || parent === undefined || group === undefined || session === undefined) return null;
-  if (state === undefined || startTime === undefined || Number.isNaN(startTime)) return null;
-  return { pid, name: text.slice(open + 1, close), state, parent, group, session, startTime };
+  const numbers = [fields[1], fields[2], fields[3], fields[6], fields[19], text.slice(0, open)].map(Number);
+  const [parent, group, session, flags, startTime, pid] = numbers;
+  if (state === undefined || numbers.some(Number.isNaN)) return null;
+  if (parent === undefined || group === undefined || session === undefined || flags === undefined) return null;
+  if (startTime === undefined || pid === undefined) return null;
+  const isKernelThread = (flags & KERNEL_THREAD) !== 0;
+  return { pid, name: text.slice(open + 1, close), state, parent, group, session, startTime, isKernelThread };
 }
 
 /** The process with this pid now, dead ones that nobody has collected included; null when there is none. */
@@ -40,11 +42,11 @@ export function readProcess(pid: number): ProcessStat | null {
 }
 
 /** Whether the process is over, though its parent may not have asked for its end yet. */
-export function isDead(process: ProcessStat): boolean {
+export function isDead(process: Pick<ProcessStat, "state">): boolean {
   return process.state === "Z" || process.state === "X";
 }
 
-export function listPids(): readonly number[] {
+export function listPids(): number[] {
   const pids: number[] = [];
   for (const name of readdirSync("/proc")) {
     const pid = Number(name);
@@ -53,13 +55,16 @@ export function listPids(): readonly number[] {
   return pids;
 }
 
-/** Whether the environment that the process was started with holds exactly this entry. Other accounts' processes cannot be read: false. */
-export function hasEnvironmentEntry(pid: number, entry: string): boolean {
+/**
+ * The environment that the process was started with, each entry between NUL characters; no entries where it belongs to somebody
+ * else. Null when it cannot be told: the process has ended, or is just becoming another program.
+ */
+export function readEnvironment(pid: number): string | null {
   try {
-    return `\0${readFileSync(`/proc/${pid}/environ`, "latin1")}\0`.includes(`\0${entry}\0`);
-  } catch {
-    // The process has ended meanwhile, or belongs to somebody else.
-    return false;
+    const entries = readFileSync(`/proc/${pid}/environ`, "latin1");
+    return entries === "" ? null : `\0${entries}`;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EACCES" ? "\0" : null;
   }
 }
 

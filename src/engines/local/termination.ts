@@ -61,11 +61,12 @@ export async function sweep(learner: LearnerHandle, processes: LearnerProcesses,
   const pause = growingPause(clock);
   let shimAloneSinceMs = startedMs;
   for (;;) {
-    const { isGone, members } = await whatIsLeft(learner, processes);
+    // Held the moment they are found, since some live for a millisecond; killed together, so that none sees another's end.
+    const { isGone, members } = await whatIsLeft(learner, processes, (member) => send(member, ["SIGSTOP"]));
     if (isGone) return;
+    for (const member of members) send(member, ["SIGKILL"]);
     const nowMs = clock.monotonicMs();
     if (nowMs - startedMs >= KILL_PATIENCE_MS) throw staysAlive(learner, members[0] ?? readProcess(learner.pid));
-    for (const member of members) send(member, ["SIGKILL"]);
     if (members.length > 0) shimAloneSinceMs = nowMs;
     // It may have been stopped together with its group.
     send(learner, nowMs - shimAloneSinceMs < SHIM_PATIENCE_MS ? ["SIGCONT"] : ["SIGKILL"]);
@@ -73,10 +74,10 @@ export async function sweep(learner: LearnerHandle, processes: LearnerProcesses,
   }
 }
 
-async function whatIsLeft(learner: LearnerHandle, processes: LearnerProcesses) {
+async function whatIsLeft(learner: LearnerHandle, processes: LearnerProcesses, meet?: (member: ProcessStat) => void) {
   // The shim first: once it is dead, only processes that the look finds can bring forth others.
   const isShimDead = !isShimAlive(learner);
-  const members = await processes.look();
+  const members = await processes.look(meet);
   return { members, isGone: isShimDead && members.length === 0 };
 }
 
