@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -232,6 +233,19 @@ export function describeDataStore(name: string, setUp: () => Promise<StoreUnderT
         async () => bundle.store.put("key2", text("x"), stopped),
       ];
       for (const call of calls) expect((await rejection(call())).message).toBe("stopped before");
+    });
+
+    test("an abort ends a stream that is being read, and one that nobody reads yet", async () => {
+      await using bundle = await open(setUp);
+      await bundle.store.put("large.bin", await bundle.file(randomBytes(bundle.abilities.largeObjectBytes)), live);
+      for (const mayRead of [true, false]) {
+        const stop = new AbortController();
+        const stream = await bundle.store.read("large.bin", 0, stop.signal);
+        if (mayRead) await once(stream, "readable");
+        stop.abort(new Error("stop now"));
+        await new Promise(setImmediate);
+        expect((await rejection(buffer(stream))).message).toBe("stop now");
+      }
     });
 
     test("a reader can stop in the middle", async () => {

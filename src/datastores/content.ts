@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { constants, open } from "node:fs/promises";
+import { constants, type FileHandle, open } from "node:fs/promises";
 import type { Content } from "./datastore.ts";
 import { codeOf } from "./file-trouble.ts";
 import { RemoteError } from "./remote-error.ts";
@@ -29,11 +29,26 @@ export async function* readContent(
   await using file = await openSource(content.path);
   const { size } = await file.stat();
   if (size !== content.sizeBytes) throw changedMeanwhile(content.path);
+  let position = start;
+  for await (const piece of readPieces(file, start, end, signal)) {
+    position += piece.byteLength;
+    yield piece;
+  }
+  if (position < end) throw changedMeanwhile(content.path);
+}
+
+/** The bytes of an open file up to `end` or its own end; a piece is valid until the next one is asked for. */
+export async function* readPieces(
+  file: FileHandle,
+  start: number,
+  end: number,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   const buffer = Buffer.allocUnsafe(Math.max(1, Math.min(CHUNK_BYTES, end - start)));
   for (let position = start; position < end;) {
     signal.throwIfAborted();
     const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, end - position), position);
-    if (bytesRead === 0) throw changedMeanwhile(content.path);
+    if (bytesRead === 0) return;
     position += bytesRead;
     yield buffer.subarray(0, bytesRead);
   }

@@ -116,7 +116,7 @@ async function fetchObject(
 
 /** A full disk here is worth its own reason; any other trouble of this machine's files is not the store's. */
 function nearEndTrouble(error: unknown, object: StoredObject, store: DataStore): unknown {
-  const isFull = ["ENOSPC", "EDQUOT"].includes(codeOf(error));
+  const isFull = ["ENOSPC", "EDQUOT", "EFBIG"].includes(codeOf(error));
   return isFull ? fileTrouble(error, `Object '${object.key}' of ${store.label} cannot be written here`) : error;
 }
 

@@ -45,6 +45,8 @@ export interface S3FaultServer extends AsyncDisposable {
   readonly endpoint: string;
   readonly objects: S3Objects;
   readonly requests: S3Request[];
+  /** Connections that were ever made. */
+  connections: number;
   faults: FaultScript;
   /** Objects in a page of a listing. */
   pageSize: number;
@@ -65,6 +67,7 @@ export async function startS3FaultServer(): Promise<S3FaultServer> {
     endpoint: `http://127.0.0.1:${address.port}`,
     objects: new S3Objects(),
     requests: [],
+    connections: 0,
     faults: () => undefined,
     pageSize: 1000,
     generation: 2016,
@@ -75,6 +78,9 @@ export async function startS3FaultServer(): Promise<S3FaultServer> {
     },
   };
   const counts = new Map<string, number>();
+  server.on("connection", () => {
+    fake.connections += 1;
+  });
   server.on("request", (message, response) => {
     const seen = see(message, counts);
     fake.requests.push(seen);

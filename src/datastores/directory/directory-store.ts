@@ -1,11 +1,12 @@
 import { constants, copyFile, lstat, mkdir, open, realpath, stat } from "node:fs/promises";
 import type { BigIntStats } from "node:fs";
 import { join, sep } from "node:path";
-import { Readable } from "node:stream";
-import { md5Of, sizeOf } from "../content.ts";
+import type { Readable } from "node:stream";
+import { md5Of, readPieces, sizeOf } from "../content.ts";
 import type { Content, DataStore, FileBacked, StoredObject } from "../datastore.ts";
 import { codeOf, fileTrouble } from "../file-trouble.ts";
 import { compareKeys, keyToPath, PART_PREFIX } from "../key-path.ts";
+import { objectStream } from "../object-stream.ts";
 import { RemoteError } from "../remote-error.ts";
 import { type Found, walkFolder } from "../walk-folder.ts";
 import { isPlainFolder, syncFolder, writeObject } from "./write-object.ts";
@@ -79,8 +80,8 @@ export class DirectoryStore implements DataStore, FileBacked {
 
   async read(key: string, offset: number, signal: AbortSignal): Promise<Readable> {
     const file = await this.#openObject(key, signal);
-    const source = file.createReadStream({ start: offset, highWaterMark: 1024 * 1024, signal });
-    return Readable.from(this.#translated(source, key, signal), { objectMode: false });
+    const body = file.createReadStream({ start: offset, highWaterMark: 256 * 1024 });
+    return objectStream(body, 0, (error) => this.#trouble(error, key), signal);
   }
 
   async head(key: string, signal: AbortSignal): Promise<StoredObject | undefined> {
@@ -134,9 +135,7 @@ export class DirectoryStore implements DataStore, FileBacked {
       }
     }
     await using target = await open(path, "wx");
-    for await (const piece of file.createReadStream({ autoClose: false, highWaterMark: 1024 * 1024, signal })) {
-      await target.writeFile(piece as Buffer);
-    }
+    for await (const piece of readPieces(file, 0, size, signal)) await target.writeFile(piece);
     return size;
   }
 
@@ -239,15 +238,6 @@ export class DirectoryStore implements DataStore, FileBacked {
     if (facts === undefined || !facts.isFile() || facts.size !== sizeOf(content)) return false;
     const stored = await md5Of({ kind: "file", path: file, sizeBytes: facts.size }, signal);
     return stored.equals(await md5Of(content, signal));
-  }
-
-  async *#translated(source: Readable, key: string, signal: AbortSignal): AsyncGenerator<Buffer> {
-    try {
-      yield* source as AsyncIterable<Buffer>;
-    } catch (error) {
-      signal.throwIfAborted();
-      throw this.#trouble(error, key);
-    }
   }
 
   #objectMissing(key: string): RemoteError {

@@ -3,7 +3,10 @@ import { Readable } from "node:stream";
 import { readContent } from "../content.ts";
 import type { Content, DataStore, StoredObject } from "../datastore.ts";
 import { compareKeys } from "../key-path.ts";
+import { objectStream } from "../object-stream.ts";
 import { RemoteError } from "../remote-error.ts";
+
+const PIECE_BYTES = 64 * 1024;
 
 /** Buckets in memory, for tests of whatever works with a `DataStore`. Stores on one `buckets` see the same objects. */
 export class MemoryStore implements DataStore {
@@ -34,7 +37,8 @@ export class MemoryStore implements DataStore {
     if (bytes === undefined) {
       throw new RemoteError("object_missing", `There is no object '${key}' in ${this.label}.`, { retryable: false });
     }
-    return Readable.from(bytes.byteLength > offset ? [Buffer.from(bytes.subarray(offset))] : [], { objectMode: false });
+    const body = Readable.from(pieces(Buffer.from(bytes.subarray(offset))), { objectMode: false });
+    return objectStream(body, 0, (error) => error as Error, signal);
   }
 
   async head(key: string, signal: AbortSignal): Promise<StoredObject | undefined> {
@@ -62,6 +66,10 @@ export class MemoryStore implements DataStore {
     if (objects !== undefined) return objects;
     throw new RemoteError("bucket_missing", `The ${this.label} does not exist.`, { retryable: false });
   }
+}
+
+function* pieces(bytes: Buffer): Generator<Buffer> {
+  for (let start = 0; start < bytes.length; start += PIECE_BYTES) yield bytes.subarray(start, start + PIECE_BYTES);
 }
 
 function describeBytes(key: string, bytes: Uint8Array): StoredObject {

@@ -388,3 +388,12 @@ test("with every third answer broken, everything arrives once and unharmed", asy
 function digest(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
+
+test("connections are kept and used again", async () => {
+  await using bundle = await setUp();
+  for (let i = 0; i < 60; i += 1) bundle.keep(`f${i}`, "x".repeat(i * 1000));
+  await downloadBucket(bundle.store, bundle.target, { concurrency: 4, signal: live });
+  expect(bundle.count("list")).toBe(1);
+  expect(bundle.count("get")).toBe(60);
+  expect(bundle.server.connections).toBeLessThanOrEqual(5);
+});

@@ -2,9 +2,9 @@ import { Readable } from "node:stream";
 import { GetObjectCommand, HeadObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import type { EndpointGuard } from "../address-guard.ts";
 import type { Content, DataStore, StoredObject } from "../datastore.ts";
+import { objectStream } from "../object-stream.ts";
 import { RemoteError } from "../remote-error.ts";
 import type { Retrier } from "../retry.ts";
-import { answerStream } from "./answer-stream.ts";
 import { plainEtag } from "./etag.ts";
 import { createS3Client, DEFAULT_TIME_LIMITS, type S3Connection, type TimeLimits } from "./s3-client.ts";
 import { translateS3Error } from "./s3-errors.ts";
@@ -75,8 +75,7 @@ export class S3Store implements DataStore {
 
   async read(key: string, offset: number, signal: AbortSignal): Promise<Readable> {
     const what = `${this.#name(key)} cannot be read`;
-    const translate = (error: unknown): Error =>
-      signal.aborted ? toError(signal.reason) : translateS3Error(error, what);
+    const translate = (error: unknown): RemoteError => translateS3Error(error, what);
     const range = offset === 0 ? {} : { Range: `bytes=${offset}-` };
     try {
       signal.throwIfAborted();
@@ -85,9 +84,10 @@ export class S3Store implements DataStore {
       if (!(output.Body instanceof Readable)) throw new Error("The answer has no body.");
       // A server that does not know ranges answers 200 with everything.
       const isWhole = offset > 0 && output.$metadata.httpStatusCode === 200;
-      return answerStream(output.Body, isWhole ? offset : 0, translate);
+      return objectStream(output.Body, isWhole ? offset : 0, translate, signal);
     } catch (error) {
-      if (!signal.aborted && statusOf(error) === 416) return Readable.from([]);
+      signal.throwIfAborted();
+      if (statusOf(error) === 416) return Readable.from([]);
       throw translate(error);
     }
   }
@@ -133,8 +133,4 @@ export class S3Store implements DataStore {
 
 function statusOf(error: unknown): number | undefined {
   return (error as { $metadata?: { httpStatusCode?: number } } | null)?.$metadata?.httpStatusCode;
-}
-
-function toError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error(String(reason));
 }
