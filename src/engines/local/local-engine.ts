@@ -86,7 +86,7 @@ class LocalEngine implements Engine {
     const learner = fromHandle(handle);
     const either = AbortSignal.any([signal, this.#closing.signal]);
     either.throwIfAborted();
-    using watch = watchLearner(learner.directory, this.#children.get(learnerKey(learner)), this.#clock, either);
+    using watch = watchLearner(learner, this.#children.get(learnerKey(learner)), this.#clock, either);
     for (;;) {
       const observed = await this.observe(handle);
       if (observed.status !== "running") {

@@ -19,6 +19,10 @@ export function recordPrefix(directory: string, attempt: number): string {
   return join(directory, `attempt-${attempt}`);
 }
 
+export function endRecord(prefix: string): string {
+  return `${prefix}.exit`;
+}
+
 /** `unfinished`: somebody has taken the attempt and not yet, or never, finished the line that says who. */
 export async function readClaim(prefix: string): Promise<Claim | "unfinished" | null> {
   const text = await readIfPresent(`${prefix}.pid`);
@@ -31,7 +35,7 @@ export async function readClaim(prefix: string): Promise<Claim | "unfinished" | 
 
 /** Null as long as the shim has not recorded the end completely. */
 export async function readEnd(prefix: string): Promise<EndRecord | null> {
-  const path = `${prefix}.exit`;
+  const path = endRecord(prefix);
   const text = await readIfPresent(path);
   const match = text === null ? null : /^(\d{1,3})\n$/.exec(text);
   if (match === null) return null;

@@ -1,4 +1,4 @@
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 
 export const TRAINING_LOG = "training-log.txt";
@@ -6,19 +6,32 @@ export const TRAINING_LOG = "training-log.txt";
 /**
  * Ends the log with the lines that programs of 2017 look for. Written by the service, once nothing of the learner is left that could
  * write after them, and on a line of their own: a newline goes first where the program's last line has none. Calling it
- * again changes nothing, so it may be repeated after a crash.
+ * again changes nothing, so it may be repeated after a crash. A log that takes no more bytes stays without them: how the
+ * program ended does not depend on it.
  *
  * The log is therefore: banner, every byte of the program, perhaps one newline, these lines.
  */
 export async function closeTrainingLog(directory: string, exitCode: number): Promise<void> {
-  await using log = await open(join(directory, TRAINING_LOG), "a+");
-  const footer = Buffer.from(closingLines(exitCode));
+  try {
+    await using log = await open(join(directory, TRAINING_LOG), "a+");
+    await appendClosingLines(log, Buffer.from(closingLines(exitCode)));
+  } catch (error) {
+    if (!isRefusedWrite(error)) throw error;
+  }
+}
+
+async function appendClosingLines(log: FileHandle, closing: Buffer): Promise<void> {
   const { size } = await log.stat();
-  const tail = Buffer.alloc(Math.min(size, footer.length));
+  const tail = Buffer.alloc(Math.min(size, closing.length));
   await log.read(tail, 0, tail.length, size - tail.length);
-  if (tail.equals(footer)) return;
+  if (tail.equals(closing)) return;
   const onNewLine = tail.length === 0 || tail.at(-1) === NEWLINE;
-  await log.appendFile(onNewLine ? footer : Buffer.concat([Buffer.of(NEWLINE), footer]));
+  await log.appendFile(onNewLine ? closing : Buffer.concat([Buffer.of(NEWLINE), closing]));
+}
+
+function isRefusedWrite(error: unknown): boolean {
+  const refusals: readonly unknown[] = ["ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS", "EACCES"];
+  return error instanceof Error && "code" in error && refusals.includes(error.code);
 }
 
 export function closingLines(exitCode: number): string {

@@ -1,8 +1,11 @@
 import { type FSWatcher, watch } from "node:fs";
 import type { Clock } from "../../base/clock.ts";
+import { type LearnerHandle, learnerKey } from "./learner-handle.ts";
+import { endRecord } from "./records.ts";
 import type { StartedShim } from "./start.ts";
+import { isShimAlive } from "./termination.ts";
 
-/** How often a learner that another process has started is looked at: its record wakes us, its sudden death does not. */
+/** How often the shim of a learner that another process has started is looked at: its record wakes us, its sudden death does not. */
 const LIVENESS_MS = 1_000;
 
 export interface LearnerWatch extends Disposable {
@@ -11,16 +14,16 @@ export interface LearnerWatch extends Disposable {
 }
 
 /**
- * Wakes its caller when a learner may have ended: by the end of its shim, where that is our own child, else by a change
- * in its directory, and by the clock for a shim that was killed without leaving a record. `changed` rejects on abort.
+ * Wakes its caller when a learner may have ended: by the end of its shim, where that is our own child; else by a change of
+ * its end record, and by the clock for a shim that was killed before it could write one. `changed` rejects on abort.
  */
 export function watchLearner(
-  directory: string,
+  learner: LearnerHandle,
   child: StartedShim | undefined,
   clock: Clock,
   signal: AbortSignal,
 ): LearnerWatch {
-  return child === undefined ? watchDirectory(directory, clock, signal) : watchChild(child, signal);
+  return child === undefined ? watchRecord(learner, clock, signal) : watchChild(child, signal);
 }
 
 function watchChild(child: StartedShim, signal: AbortSignal): LearnerWatch {
@@ -40,26 +43,33 @@ function watchChild(child: StartedShim, signal: AbortSignal): LearnerWatch {
   };
 }
 
-function watchDirectory(directory: string, clock: Clock, signal: AbortSignal): LearnerWatch {
-  let happened = Promise.withResolvers<void>();
-  const watcher = tryWatch(directory, () => happened.resolve());
+function watchRecord(learner: LearnerHandle, clock: Clock, signal: AbortSignal): LearnerWatch {
+  const record = { isChanged: false, wake: new AbortController() };
+  const watcher = tryWatch(endRecord(learnerKey(learner)), () => {
+    record.isChanged = true;
+    record.wake.abort();
+  });
   return {
     changed: async () => {
-      const rest = new AbortController();
-      const timer = clock.sleep(LIVENESS_MS, AbortSignal.any([signal, rest.signal])).catch(() => undefined);
-      await Promise.race([happened.promise, timer]);
-      rest.abort();
-      happened = Promise.withResolvers();
-      signal.throwIfAborted();
+      const either = AbortSignal.any([signal, record.wake.signal]);
+      while (!record.isChanged && isShimAlive(learner)) {
+        await clock.sleep(LIVENESS_MS, either).catch(() => undefined);
+        signal.throwIfAborted();
+      }
+      record.isChanged = false;
+      record.wake = new AbortController();
     },
     [Symbol.dispose]: () => watcher?.close(),
   };
 }
 
-/** A machine that has run out of watches, or a directory that is gone, leaves the slow look alone, which needs neither. */
-function tryWatch(directory: string, onChange: () => void): FSWatcher | undefined {
+/**
+ * The record itself, not its directory, where every line of the log would be a change too. A machine that has run out of
+ * watches, or a record that is gone, leaves the slow look alone.
+ */
+function tryWatch(path: string, onChange: () => void): FSWatcher | undefined {
   try {
-    const watcher = watch(directory, { persistent: false }, onChange);
+    const watcher = watch(path, { persistent: false }, onChange);
     watcher.on("error", () => watcher.close());
     return watcher;
   } catch {
