@@ -4,7 +4,7 @@ import { delimiter, dirname, join } from "node:path";
 import { availableParallelism } from "node:os";
 import { formatBytes } from "./base/byte-size.ts";
 import type { DoctorCheck, DoctorReport, EnvironmentAnswer } from "./cli/machine.ts";
-import { findConfigurationFile, resolveHome } from "./configuration/home.ts";
+import { findConfigurationFile } from "./configuration/home.ts";
 import { loadSettings, type Settings } from "./configuration/settings.ts";
 import { ServiceError } from "./domain/errors.ts";
 import { findDevices } from "./engines/local/devices.ts";
@@ -21,8 +21,7 @@ const FRAMEWORK_REMEDIES: Readonly<Record<string, string>> = {
 };
 
 /** Looks at this machine as `trainyard serve` would, and says what is missing. Changes nothing, needs no server. */
-export async function doctor(): Promise<DoctorReport> {
-  const home = resolveHome(undefined, process.env);
+export async function doctor(home: string): Promise<DoctorReport> {
   const { settings, check } = readSettings(home);
   const checks = [nodeCheck(), await bashCheck(), check, await homeCheck(home)];
   if (settings !== null) checks.push(await deviceCheck(settings), ...(await environmentChecks(settings)));
@@ -30,8 +29,8 @@ export async function doctor(): Promise<DoctorReport> {
 }
 
 /** The environment that a submission on this machine would get. */
-export async function resolveEnvironment(framework: string, version: string): Promise<EnvironmentAnswer> {
-  const { settings } = readSettings(resolveHome(undefined, process.env));
+export async function resolveEnvironment(framework: string, version: string, home: string): Promise<EnvironmentAnswer> {
+  const { settings } = readSettings(home);
   const catalogue = createCatalogue({ configured: settings?.environments ?? [] });
   const resolution = await catalogue.resolve(framework, version, AbortSignal.timeout(PROBE_LIMIT_MS));
   return resolution.found ? { found: true, label: resolution.environment.label } : resolution;

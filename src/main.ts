@@ -8,9 +8,9 @@ import { runCli } from "./cli/program.ts";
  */
 const machine: Machine = {
   serve: async (options) => (await import("./serve.ts")).serve(options),
-  doctor: async () => (await import("./doctor.ts")).doctor(),
-  resolveEnvironment: async (framework, version) =>
-    (await import("./doctor.ts")).resolveEnvironment(framework, version),
+  doctor: async (home) => (await import("./doctor.ts")).doctor(home),
+  resolveEnvironment: async (framework, version, home) =>
+    (await import("./doctor.ts")).resolveEnvironment(framework, version, home),
 };
 
 /** Where both programs in `bin/` begin. */

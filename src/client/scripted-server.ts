@@ -278,6 +278,7 @@ export function scriptedFailure(fields: Partial<FailureView> = {}): FailureView 
     turn: "program",
     phase: "running",
     attempt: 1,
+    learner: null,
     exitCode: 1,
     signal: null,
     message: "The program ended with exit code 1.",

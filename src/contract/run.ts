@@ -21,6 +21,8 @@ export const FailureView = z.object({
   turn: z.string(),
   phase: RunStateName,
   attempt: z.int(),
+  /** The learner that failed first; null for a run of one. */
+  learner: z.int().nullable(),
   exitCode: z.int().nullable(),
   signal: z.string().nullable(),
   message: z.string(),

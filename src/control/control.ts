@@ -7,7 +7,7 @@ import type { Environment, EnvironmentCatalogue } from "../environments/environm
 import type { Store } from "../store/store.ts";
 import { Definitions } from "./definitions.ts";
 import { dispatch } from "./dispatcher.ts";
-import type { Machine } from "./launcher.ts";
+import type { Machine } from "./machine.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { resume } from "./rescuer.ts";
 import { keepForgetting } from "./retention.ts";
@@ -93,7 +93,7 @@ export function createControl(parts: ControlParts): Control {
   return {
     runs,
     start: async () => {
-      await resume({ store, book, scheduler, lifecycle, trash, log });
+      await resume({ store, book, scheduler, lifecycle, trash, log, machine: parts.machine });
       const remove = async (id: string): Promise<void> => runs.remove(id, { account: "retention" });
       duties.push(keepForgetting({ store, clock, log, days: parts.retentionDays, remove }, ending.signal));
     },

@@ -19,7 +19,7 @@ export function failed(
   exitCode: number | null = null,
   signal: string | null = null,
 ): RunOutcome & { readonly state: "failed" } {
-  const failure: RunFailure = { ...context, cause, exitCode, signal, message, hint };
+  const failure: RunFailure = { ...context, cause, learner: null, exitCode, signal, message, hint };
   return { state: "failed", failure };
 }
 

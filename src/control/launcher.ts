@@ -1,31 +1,32 @@
 import type { Environment } from "../environments/environment.ts";
 import type { LearnerTask } from "../engines/engine.ts";
-import type { Device } from "../domain/device.ts";
 import type { Run } from "../domain/run.ts";
+import type { Machine } from "./machine.ts";
+import { peerVariables, type Rendezvous } from "./rendezvous.ts";
 import { learnerDirectory, type RunDirectory } from "./run-directory.ts";
 
-export interface Machine {
-  readonly cores: number;
-  readonly devices: readonly Device[];
+/** What all learners of an attempt share. */
+export interface Launch {
+  readonly run: Run;
+  readonly directory: RunDirectory;
+  readonly environment: Environment;
+  /** The PATH, with the environment's own programs in front. */
+  readonly path: string;
+  readonly machine: Machine;
+  readonly rendezvous: Rendezvous;
+  readonly startedAt: Date;
 }
 
 /**
  * What one learner is started with. The variables are the ones that programs for the service of 2017-18 and for
  * FfDL read; the list with meanings is `docs/reference/environment.md`, compared with this function by a test.
  */
-export function learnerTask(
-  run: Run,
-  learner: number,
-  directory: RunDirectory,
-  environment: Environment,
-  path: string,
-  machine: Machine,
-  startedAt: Date,
-): LearnerTask {
+export function learnerTask(launch: Launch, learner: number): LearnerTask {
+  const { run, directory, environment, startedAt } = launch;
   const command = run.spec.command;
   const env: Record<string, string> = {
     ...environment.env,
-    PATH: path,
+    PATH: launch.path,
     HOME: directory.userHome,
     TMPDIR: directory.temporary,
     SHELL: "/bin/bash",
@@ -46,7 +47,8 @@ export function learnerTask(
     PYTHONPATH: directory.code,
     // A program's prints must be in the log when they happen, not when a buffer is full.
     PYTHONUNBUFFERED: "1",
-    ...deviceVariables(run, machine),
+    ...deviceVariables(launch, learner),
+    ...peerVariables(learner, run.spec.learners, launch.rendezvous),
   };
   return {
     runId: run.id,
@@ -60,11 +62,14 @@ export function learnerTask(
   };
 }
 
-function deviceVariables(run: Run, machine: Machine): Record<string, string> {
-  const granted = machine.devices.filter((device) => run.devices.includes(device.id));
+function deviceVariables({ run, machine }: Launch, learner: number): Record<string, string> {
+  const { devices: count } = run.spec;
+  const ids = run.devices.slice((learner - 1) * count, learner * count);
+  const granted = machine.devices.filter((device) => ids.includes(device.id));
   const gpus = granted.filter((device) => device.kind === "nvidia");
+  const alike = machine.devices.filter((device) => device.kind === granted[0]?.kind);
   // Numeric libraries start a thread for each core unless told otherwise, and many runs share the cores.
-  const threads = String(Math.max(1, Math.floor((machine.cores * granted.length) / machine.devices.length)));
+  const threads = String(Math.max(1, Math.floor((machine.cores * granted.length) / Math.max(1, alike.length))));
   return {
     GPU_COUNT: gpus.length.toFixed(6),
     // Empty, not unset, where the run has no GPU: unset means "all of them" to CUDA.

@@ -1,18 +1,16 @@
 import { join } from "node:path";
 import { backoffDelayMs } from "../base/backoff.ts";
-import { environmentUnavailable, ServiceError } from "../domain/errors.ts";
+import { ServiceError } from "../domain/errors.ts";
 import { isTerminal, type Run, type RunOutcome } from "../domain/run.ts";
-import type { Credentials } from "../domain/training-spec.ts";
-import type { Ending, Engine, Handle } from "../engines/engine.ts";
-import type { Environment, EnvironmentCatalogue } from "../environments/environment.ts";
+import type { Handle } from "../engines/engine.ts";
 import { readTail } from "../logs/log-file.ts";
-import { failed, messageOf, outcomeOfExit, outcomeOfStaging, type FailureContext } from "./failures.ts";
-import { learnerTask, type Machine } from "./launcher.ts";
+import { awaitEndings, outcomeOfEndings } from "./endings.ts";
+import { failed, messageOf, outcomeOfStaging, type FailureContext } from "./failures.ts";
+import { prepareAndStart, type PreparationParts, type Started } from "./preparation.ts";
 import { explainMissingLog, keepResults, tidyUp, type KeeperParts } from "./result-keeper.ts";
 import type { RunBook } from "./run-book.ts";
-import { learnerDirectory, runDirectory, TRAINING_LOG } from "./run-directory.ts";
+import { learnerDirectory, learnersOf, runDirectory, TRAINING_LOG } from "./run-directory.ts";
 import type { ServiceLog } from "./service-log.ts";
-import { stage, type StagerParts } from "./stager.ts";
 
 const LOG_TAIL_LINES = 20;
 const LOG_TAIL_BYTES = 16 * 1024;
@@ -21,15 +19,11 @@ const TROUBLE_BACKOFF = { attempts: Infinity, firstDelayMs: 200, maxDelayMs: 10_
 /** The same unexpected error this often in one state is a mistake of ours, and the run must not wait for it. */
 const BUG_TRIES = 3;
 
-export interface LifecycleParts extends KeeperParts, StagerParts {
+export interface LifecycleParts extends KeeperParts, PreparationParts {
   readonly book: RunBook;
-  readonly engine: Engine;
-  readonly environments: EnvironmentCatalogue;
-  readonly machine: Machine;
   readonly log: ServiceLog;
-  /** The PATH for a program, the environment's own programs in front. */
-  pathFor(environment: Environment): Promise<string>;
-  openCredentials(runId: string): Promise<Credentials>;
+  /** For the other learners of a run once one has failed. */
+  readonly stopGraceMs: number;
   /** Called as soon as the run holds no device any more. */
   onDevicesFree(runId: string): void;
 }
@@ -37,8 +31,8 @@ export interface LifecycleParts extends KeeperParts, StagerParts {
 /** What this process knows of a run that it carries. */
 interface Carried {
   readonly stop: AbortController;
-  /** Set while the program runs. */
-  handle: Handle | null;
+  /** Of its learners, while they run. */
+  handles: readonly Handle[];
   done: Promise<void>;
 }
 
@@ -63,7 +57,7 @@ export class Lifecycle {
   /** Takes care of the run from its present state on. A run that is carried already is left alone. */
   carry(run: Run): void {
     if (this.#carried.has(run.id) || this.#shutdown.signal.aborted) return;
-    const carried: Carried = { stop: new AbortController(), handle: null, done: Promise.resolve() };
+    const carried: Carried = { stop: new AbortController(), handles: [], done: Promise.resolve() };
     this.#carried.set(run.id, carried);
     carried.done = this.#supervise(run.id, carried).finally(() => this.#carried.delete(run.id));
   }
@@ -73,7 +67,7 @@ export class Lifecycle {
     const carried = this.#carried.get(id);
     if (carried === undefined) return;
     carried.stop.abort();
-    if (carried.handle !== null) this.#stopLearner(id, carried.handle, graceMs);
+    this.#stopLearners(id, carried.handles, graceMs);
   }
 
   /** Lets go of every run where it is; learners live on and the next server takes over. */
@@ -124,76 +118,47 @@ export class Lifecycle {
   }
 
   async #prepareAndStart(run: Run, carried: Carried): Promise<void> {
-    const { book, clock, engine, home } = this.#parts;
+    const { book, clock } = this.#parts;
     const signal = AbortSignal.any([carried.stop.signal, this.#shutdown.signal]);
     const startedAt = clock.now();
-    let environment: Environment;
-    let handle: Handle;
+    let started: Started;
     try {
-      // After a crash the learner may be at work already; then there is only its end to wait for.
-      const directory = runDirectory(home, run.id);
-      const found = await engine.find(learnerDirectory(directory, 1), run.attempt);
-      environment = await this.#environmentOf(run, signal);
-      if (found === undefined) {
-        signal.throwIfAborted();
-        await stage(this.#parts, run, await this.#parts.openCredentials(run.id), signal);
-        const path = await this.#parts.pathFor(environment);
-        const task = learnerTask(run, 1, directory, environment, path, this.#parts.machine, startedAt);
-        handle = await engine.start(task, signal);
-      } else {
-        handle = found;
-      }
+      started = await prepareAndStart(this.#parts, run, startedAt, signal);
     } catch (error) {
       this.#shutdown.signal.throwIfAborted();
       const isStopped = carried.stop.signal.aborted;
       if (!isStopped && error instanceof ServiceError && error.kind === "unavailable") throw error;
       return this.#toStoring(run, isStopped ? { state: "canceled" } : outcomeOfStaging(error, context(run, [])));
     }
-    const change = { startedAt, handles: [handle], environment: environment.label };
+    const { handles, environment } = started;
+    const change = { startedAt, handles, environment: environment.label };
     await book.advance(run.id, "running", change, `The program started in ${environment.label}.`);
   }
 
-  async #environmentOf(run: Run, signal: AbortSignal): Promise<Environment> {
-    const { name, version } = run.spec.framework;
-    const resolution = await this.#parts.environments.resolve(name, version, signal);
-    if (!resolution.found) throw environmentUnavailable(name, version, resolution.fact, resolution.hint);
-    return resolution.environment;
-  }
-
   async #awaitEnd(run: Run, carried: Carried): Promise<void> {
-    const handle = run.handles[0];
-    if (handle === undefined) throw new Error(`Run '${run.id}' is running without a handle.`);
-    carried.handle = handle;
+    const { book, clock, engine, stopGraceMs } = this.#parts;
+    if (run.handles.length === 0) throw new Error(`Run '${run.id}' is running without a handle.`);
+    carried.handles = run.handles;
     try {
-      // A wish that came before the handle was set found nobody to stop.
-      if (carried.stop.signal.aborted)
-        this.#stopLearner(run.id, handle, (await this.#parts.book.get(run.id)).stopGraceMs ?? 0);
-      const ending = await this.#parts.engine.waitForEnd(handle, this.#shutdown.signal);
-      await this.#toStoring(run, await this.#outcomeOf(run.id, ending));
+      // A wish that came before the handles were set found nobody to stop.
+      if (carried.stop.signal.aborted) {
+        this.#stopLearners(run.id, run.handles, (await book.get(run.id)).stopGraceMs ?? 0);
+      }
+      const onFailure = (): void => this.#stopLearners(run.id, run.handles, stopGraceMs);
+      const now = (): Date => clock.now();
+      const endings = await awaitEndings(engine, run.handles, now, onFailure, this.#shutdown.signal);
+      // Read again: the wish to stop may have come while we waited.
+      const latest = await book.get(run.id);
+      const tails = await Promise.all(learnersOf(run).map(async (learner) => this.#logTail(run, learner)));
+      const contextOf = (learner: number): FailureContext => context(run, tails[learner - 1] ?? []);
+      await this.#toStoring(run, outcomeOfEndings(endings, latest, contextOf));
     } finally {
-      carried.handle = null;
+      carried.handles = [];
     }
   }
 
-  async #outcomeOf(id: string, ending: Ending): Promise<RunOutcome> {
-    // Read again: the wish to stop may have come while we waited.
-    const run = await this.#parts.book.get(id);
-    const facts = context(run, await this.#logTail(run));
-    if (ending.status === "exited") {
-      const endedByItself = run.stopRequestedAt === null || ending.endedAt < run.stopRequestedAt;
-      return endedByItself ? outcomeOfExit(ending.exitCode, ending.signal, facts) : { state: "canceled" };
-    }
-    if (run.stopRequestedAt !== null) return { state: "canceled" };
-    return failed(
-      facts,
-      "learner_lost",
-      `The program vanished: ${ending.reason}.`,
-      "Nobody saw how it ended, so it is not counted as a success. Submit it again.",
-    );
-  }
-
-  async #logTail(run: Run): Promise<readonly string[]> {
-    const log = join(learnerDirectory(runDirectory(this.#parts.home, run.id), 1), TRAINING_LOG);
+  async #logTail(run: Run, learner: number): Promise<readonly string[]> {
+    const log = join(learnerDirectory(runDirectory(this.#parts.home, run.id), learner), TRAINING_LOG);
     return readTail(log, LOG_TAIL_LINES, LOG_TAIL_BYTES);
   }
 
@@ -243,7 +208,7 @@ export class Lifecycle {
       return;
     }
     const { failure } = failed(
-      context(run, await this.#logTail(run)),
+      context(run, await this.#logTail(run, 1)),
       "results_not_stored",
       message,
       `The program itself completed. Its results are kept on the server in ${results}.`,
@@ -258,10 +223,12 @@ export class Lifecycle {
     await this.#toStoring(run, outcome);
   }
 
-  #stopLearner(id: string, handle: Handle, graceMs: number): void {
-    this.#parts.engine.stop(handle, graceMs).catch((error: unknown) => {
-      this.#parts.log.error({ runId: id, error: messageOf(error) }, "a learner could not be stopped");
-    });
+  #stopLearners(id: string, handles: readonly Handle[], graceMs: number): void {
+    for (const handle of handles) {
+      this.#parts.engine.stop(handle, graceMs).catch((error: unknown) => {
+        this.#parts.log.error({ runId: id, error: messageOf(error) }, "a learner could not be stopped");
+      });
+    }
   }
 }
 

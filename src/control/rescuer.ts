@@ -1,5 +1,6 @@
 import type { Store } from "../store/store.ts";
 import type { Lifecycle } from "./lifecycle.ts";
+import { waitingFor, type Machine } from "./machine.ts";
 import type { RunBook } from "./run-book.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { ServiceLog } from "./service-log.ts";
@@ -11,6 +12,7 @@ export interface RescuerParts {
   readonly scheduler: Scheduler;
   readonly lifecycle: Lifecycle;
   readonly trash: Trash;
+  readonly machine: Machine;
   readonly log: ServiceLog;
 }
 
@@ -23,7 +25,7 @@ export async function resume(parts: RescuerParts): Promise<void> {
   const runs = await parts.store.listUnendedRuns();
   for (const run of runs) {
     if (run.state !== "pending") parts.scheduler.hold(run.id, run.devices);
-    else if (run.stopRequestedAt === null) parts.scheduler.enqueue({ id: run.id, devices: run.spec.devices });
+    else if (run.stopRequestedAt === null) parts.scheduler.enqueue(waitingFor(run.id, run.spec, parts.machine));
     else await parts.book.advance(run.id, "canceled", {}, "Stopped while it waited; nothing had been started.");
   }
   const live = runs.filter((run) => run.state !== "pending");

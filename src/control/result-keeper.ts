@@ -8,7 +8,7 @@ import type { Run, StoredResults } from "../domain/run.ts";
 import type { Credentials } from "../domain/training-spec.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Definitions } from "./definitions.ts";
-import { learnerDirectory, runDirectory, TRAINING_LOG, type RunDirectory } from "./run-directory.ts";
+import { learnerDirectory, learnersOf, runDirectory, TRAINING_LOG, type RunDirectory } from "./run-directory.ts";
 import { useStore } from "./use-store.ts";
 
 /** The last object of a run's folder: whoever sees it knows that all others are there and verified. */
@@ -60,7 +60,7 @@ async function keepIn(store: DataStore, parts: KeeperParts, run: Run, signal: Ab
     count.sizeBytes += report.sizeBytes;
     for (const { path, reason } of report.skipped) warnings.push(`'${path}' was not stored: ${reason}.`);
   };
-  const learners = Array.from({ length: run.spec.learners }, (_, i) => i + 1);
+  const learners = learnersOf(run);
 
   await upload(directory.results, `${run.id}/`, (path) => resultKey(path, warnings));
   await upload(directory.checkpoints, `${run.id}/_wml_checkpoints/`, (path) => path);

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Run } from "../domain/run.ts";
 
 /** The parts of one run's directory, `home/runs/ID/`. Made from ids of our own only, never from a user's string. */
 export interface RunDirectory {
@@ -36,6 +37,11 @@ export function runDirectory(home: string, id: string): RunDirectory {
 /** LOG_DIR of a learner (from 1): its logs and the engine's records. */
 export function learnerDirectory(directory: RunDirectory, learner: number): string {
   return join(directory.root, `learner-${learner}`);
+}
+
+/** The numbers of a run's learners, from 1. */
+export function learnersOf(run: Run): readonly number[] {
+  return Array.from({ length: run.spec.learners }, (_, index) => index + 1);
 }
 
 /** Exists once everything the attempt needs is in place; from then on a restarted server must not touch code or data. */

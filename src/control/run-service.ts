@@ -8,7 +8,7 @@ import {
   environmentUnavailable,
   idempotencyKeyReused,
   manifestInvalid,
-  notSupported,
+  requestInvalid,
   runAlreadyEnded,
   runNotEnded,
   runNotFound,
@@ -22,7 +22,7 @@ import { waitForGrowth } from "../logs/log-file.ts";
 import { readManifest } from "../manifest/read-manifest.ts";
 import type { RunEvent, RunPage, RunQuery, Store } from "../store/store.ts";
 import type { Definitions } from "./definitions.ts";
-import type { Machine } from "./launcher.ts";
+import { waitingFor, type Machine } from "./machine.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { listResults, type ResultListing } from "./result-listing.ts";
 import type { RunBook } from "./run-book.ts";
@@ -98,7 +98,7 @@ export class RunService {
       }
       return { run, created };
     }
-    scheduler.enqueue({ id: run.id, devices: spec.devices });
+    scheduler.enqueue(waitingFor(run.id, spec, this.#parts.machine));
     book.announce(run);
     scheduler.schedule();
     return { run, created };
@@ -170,6 +170,10 @@ export class RunService {
   /** The training log of one learner. `isComplete` says that no byte will follow. */
   async logFile(id: string, learner: number): Promise<{ readonly path: string; readonly isComplete: boolean }> {
     const run = await this.#parts.book.get(id);
+    const { learners } = run.spec;
+    if (learner > learners) {
+      throw requestInvalid(`Run '${id}' has no learner ${learner}.`, `Its learners are numbered from 1 to ${learners}.`);
+    }
     const path = join(learnerDirectory(runDirectory(this.#parts.home, id), learner), TRAINING_LOG);
     return { path, isComplete: isLogComplete(run) };
   }
@@ -198,14 +202,9 @@ export class RunService {
   /** What this installation cannot do is said at submission, never found out later. */
   async #refuseWhatCannotRun(spec: TrainingSpec, signal: AbortSignal): Promise<void> {
     const { machine, dataStores, environments } = this.#parts;
-    if (spec.learners > 1) {
-      throw notSupported(
-        `The manifest asks for ${spec.learners} learners, and this version runs one learner for each run.`,
-        "Remove 'nodes' from compute_configuration, or set it to 1.",
-      );
-    }
-    const present = machine.devices.length;
-    if (spec.devices > present) throw tooManyDevices(spec.devices, present, this.deviceKind);
+    const { devices, kind } = waitingFor("", spec, machine);
+    const present = machine.devices.filter((device) => device.kind === kind).length;
+    if (devices > present) throw tooManyDevices(devices, present, kind);
     if (spec.data !== null) dataStores.check(spec.data.connection, spec.data.bucket);
     dataStores.check(spec.results.connection, spec.results.bucket);
     const { name, version } = spec.framework;

@@ -9,7 +9,7 @@ function slots(count: number): Device[] {
 
 test("runs start in order of submission while devices are free", () => {
   const grants = plan(
-    [1, 2, 1, 1].map((devices, i) => ({ id: `r${i}`, devices })),
+    [1, 2, 1, 1].map((devices, i) => ({ id: `r${i}`, devices, kind: "cpu_slot" as const })),
     slots(4),
     new Set(),
   );
@@ -22,9 +22,9 @@ test("runs start in order of submission while devices are free", () => {
 
 test("a run that fits passes one that does not fit yet", () => {
   const queue = [
-    { id: "large", devices: 4 },
-    { id: "small", devices: 1 },
-  ];
+    { id: "large", devices: 4, kind: "cpu_slot" },
+    { id: "small", devices: 1, kind: "cpu_slot" },
+  ] as const;
   expect(plan(queue, slots(4), new Set(["cpu-0"]))).toEqual([{ id: "small", devices: ["cpu-1"] }]);
 });
 
@@ -53,7 +53,7 @@ test("no device is ever held by two runs, and everything that fits is granted", 
           } else {
             const id = `r${i}`;
             waiting.set(id, step.devices);
-            scheduler.enqueue({ id, devices: step.devices });
+            scheduler.enqueue({ id, devices: step.devices, kind: "cpu_slot" });
             scheduler.schedule();
           }
           for (const id of holding.keys()) waiting.delete(id);
@@ -68,11 +68,20 @@ test("no device is ever held by two runs, and everything that fits is granted", 
 test("a waiting run is told what it needs, what is free and how many are ahead", () => {
   const scheduler = new Scheduler(slots(2), () => undefined);
   scheduler.hold("busy", ["cpu-0"]);
-  for (const id of ["first", "second"]) scheduler.enqueue({ id, devices: 2 });
+  for (const id of ["first", "second"]) scheduler.enqueue({ id, devices: 2, kind: "cpu_slot" });
   scheduler.schedule();
   expect(scheduler.explain("second")).toEqual({
-    reason: "It needs 2 devices; 1 of 2 are free; 1 ahead of it in the queue.",
+    reason: "It needs 2 CPU slots; 1 of 2 are free; 1 ahead of it in the queue.",
     position: 2,
   });
   expect(scheduler.explain("busy")).toBeNull();
+});
+
+test("a run for the CPU does not wait for GPUs, and never holds one", () => {
+  const machine: Device[] = [{ id: "gpu-0", kind: "nvidia", name: "NVIDIA H200", uuid: "GPU-1" }, ...slots(1)];
+  const queue = [
+    { id: "training", devices: 2, kind: "nvidia" },
+    { id: "preparation", devices: 1, kind: "cpu_slot" },
+  ] as const;
+  expect(plan(queue, machine, new Set())).toEqual([{ id: "preparation", devices: ["cpu-0"] }]);
 });

@@ -3,7 +3,9 @@ import type { Device } from "../domain/device.ts";
 /** A run in the queue, as far as granting devices needs to know it. */
 export interface Waiting {
   readonly id: string;
+  /** Of all its learners together: they start together or not at all. */
   readonly devices: number;
+  readonly kind: Device["kind"];
 }
 
 export interface Grant {
@@ -16,12 +18,12 @@ export interface Grant {
  * Pure and deterministic; never grants a device twice, nor one that is held.
  */
 export function plan(queue: Iterable<Waiting>, devices: readonly Device[], held: ReadonlySet<string>): Grant[] {
-  const free = devices.map((device) => device.id).filter((id) => !held.has(id));
+  const free = { nvidia: [] as string[], cpu_slot: [] as string[] };
+  for (const { id, kind } of devices) if (!held.has(id)) free[kind].push(id);
   const grants: Grant[] = [];
-  for (const waiting of queue) {
-    if (free.length === 0) break;
-    if (waiting.devices > free.length) continue;
-    grants.push({ id: waiting.id, devices: free.splice(0, waiting.devices) });
+  for (const { id, kind, devices: count } of queue) {
+    if (free.nvidia.length + free.cpu_slot.length === 0) break;
+    if (count <= free[kind].length) grants.push({ id, devices: free[kind].splice(0, count) });
   }
   return grants;
 }
@@ -80,9 +82,11 @@ export class Scheduler {
       if (other === id) break;
       position += 1;
     }
-    const free = this.devices.filter((device) => !this.#held.has(device.id)).length;
-    const needs = waiting.devices === 1 ? "1 device" : `${waiting.devices} devices`;
+    const ofKind = this.devices.filter((device) => device.kind === waiting.kind);
+    const free = ofKind.filter((device) => !this.#held.has(device.id)).length;
+    const noun = waiting.kind === "nvidia" ? "GPU" : "CPU slot";
+    const needs = waiting.devices === 1 ? `1 ${noun}` : `${waiting.devices} ${noun}s`;
     const ahead = position === 1 ? "first in the queue" : `${position - 1} ahead of it in the queue`;
-    return { reason: `It needs ${needs}; ${free} of ${this.devices.length} are free; ${ahead}.`, position };
+    return { reason: `It needs ${needs}; ${free} of ${ofKind.length} are free; ${ahead}.`, position };
   }
 }

@@ -13,6 +13,7 @@ import type { BucketReference, Credentials } from "../domain/training-spec.ts";
 import type { Definitions } from "./definitions.ts";
 import {
   learnerDirectory,
+  learnersOf,
   LOAD_DATA_LOG,
   LOAD_MODEL_LOG,
   runDirectory,
@@ -66,9 +67,7 @@ async function layOut(directory: RunDirectory, run: Run): Promise<void> {
   for (const folder of emptied) await rm(folder, { recursive: true, force: true });
   for (const folder of [...emptied, checkpoints]) await mkdir(folder, { recursive: true });
   await mkdir(join(state, "logs", "tb"), { recursive: true });
-  for (let learner = 1; learner <= run.spec.learners; learner += 1) {
-    await mkdir(learnerDirectory(directory, learner), { recursive: true });
-  }
+  for (const learner of learnersOf(run)) await mkdir(learnerDirectory(directory, learner), { recursive: true });
 }
 
 async function stageCode(parts: StagerParts, run: Run, directory: RunDirectory, signal: AbortSignal): Promise<void> {

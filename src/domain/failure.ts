@@ -41,6 +41,8 @@ export interface RunFailure {
   /** The state in which it happened. */
   readonly phase: RunState;
   readonly attempt: number;
+  /** The learner that failed first, from 1; null where the run has one learner or none was started. */
+  readonly learner: number | null;
   /** As the shell saw it: 128 + n may be signal n or the program's own choice; `message` names the likely one. */
   readonly exitCode: number | null;
   /** Only where the kernel or the engine reported a signal; a shell's record cannot. */

@@ -28,7 +28,7 @@ export function sampleRun(fields: Partial<Run> & { readonly name?: string } = {}
       name,
       description: "Zeilen\nmit Umlauten: äöü, 漢字, 🚂",
       author: { name: "Erika Mustermann", email: null },
-      framework: { name: "tensorflow", version: "1.10" },
+      framework: { name: "tensorflow", version: "1.10", python: null },
       command: 'python3 train.py --data ${DATA_DIR} --quote "\'"',
       devices: 2,
       learners: 1,
@@ -38,6 +38,10 @@ export function sampleRun(fields: Partial<Run> & { readonly name?: string } = {}
         connection: { type: "s3", endpointUrl: "https://s3.example", region: null },
       },
       results: { bucket: "results", name: "out", connection: { type: "directory", root: null } },
+      cpus: null,
+      memoryBytes: null,
+      deviceType: null,
+      evaluationMetrics: null,
     },
     definitionSha256: "a".repeat(64),
     definitionSizeBytes: 12_345,
@@ -93,6 +97,8 @@ async function everyPage(store: Store, query: RunQuery): Promise<readonly Run[]>
   do {
     const page = await store.listRuns({ ...query, cursor });
     expect(page.runs.length).toBeLessThanOrEqual(query.limit);
+    // Also the end of a list that would go round in circles.
+    for (const { id } of page.runs) expect(runs.map((run) => run.id)).not.toContain(id);
     runs.push(...page.runs);
     cursor = page.nextCursor;
   } while (cursor !== null);
@@ -201,6 +207,7 @@ function describeSaves(open: Open): void {
       cause: "program_exit",
       phase: "running",
       attempt: 1,
+      learner: null,
       exitCode: 3,
       signal: null,
       message: "python3 train.py ended with exit code 3.",

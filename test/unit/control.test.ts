@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { RemoteError } from "../../src/datastores/remote-error.ts";
 import type { DataStore } from "../../src/datastores/datastore.ts";
+import { EngineError } from "../../src/engines/engine-error.ts";
 import type { LearnerTask } from "../../src/engines/engine.ts";
 import { controlBundle, MANIFEST } from "./control-bundle.ts";
 
@@ -288,4 +289,67 @@ test("waiting for the log ends with the next byte, and with the end of the run",
   end.resolve();
   await completed;
   expect((await bundle.control.runs.logFile(id, 1)).isComplete).toBe(true);
+});
+
+const TWO_LEARNERS = MANIFEST.replace("resource: small", "compute_configuration: {name: small, nodes: 2}");
+
+test("a run of two learners completes when both have ended with 0, and both logs are stored", async () => {
+  const ends = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const script = (task: LearnerTask) =>
+    ({ kind: "exits", exitCode: 0, after: ends[task.learner - 1]?.promise ?? Promise.resolve() }) as const;
+  await using bundle = await controlBundle({ script });
+  const { id } = await bundle.submit(TWO_LEARNERS);
+  const running = await bundle.untilState(id, "running");
+  expect(running.devices).toHaveLength(2);
+  const variables = bundle.world.executions.map(({ env }) => [env["LEARNER_ID"], env["RANK"], env["WORLD_SIZE"]]);
+  expect(variables.toSorted((a, b) => Number(a[0]) - Number(b[0]))).toEqual([
+    ["1", "0", "2"],
+    ["2", "1", "2"],
+  ]);
+  expect(new Set(bundle.world.executions.map(({ env }) => env["MASTER_PORT"])).size).toBe(1);
+  ends[0]?.resolve();
+  await bundle.restart();
+  expect((await bundle.control.runs.get(id)).state).toBe("running");
+  ends[1]?.resolve();
+  expect((await bundle.untilEnded(id)).state).toBe("completed");
+  for (const learner of [1, 2]) expect(await bundle.stored(id, `learner-${learner}/.log-copy-complete`)).toBe("0");
+});
+
+test("the first learner that fails ends the run with its number, and the others are stopped", async () => {
+  const script = (task: LearnerTask) =>
+    task.learner === 2
+      ? ({ kind: "exits", exitCode: 3, after: appendFile(join(task.directory, "training-log.txt"), "boom\n") } as const)
+      : ({ kind: "runs", onStop: "ends" } as const);
+  await using bundle = await controlBundle({ script });
+  const run = await bundle.untilEnded((await bundle.submit(TWO_LEARNERS)).id);
+  expect(run).toMatchObject({
+    state: "failed",
+    failure: {
+      cause: "program_exit",
+      learner: 2,
+      exitCode: 3,
+      message: expect.stringContaining("Learner 2"),
+      logTail: expect.arrayContaining(["boom"]),
+    },
+  });
+});
+
+test("learners start together or not at all: with one device free a run of two waits", async () => {
+  await using bundle = await controlBundle({ slots: 2, script: () => ({ kind: "runs", onStop: "ends" }) });
+  const first = await bundle.submit();
+  await bundle.untilState(first.id, "running");
+  const pair = await bundle.submit(TWO_LEARNERS);
+  expect(bundle.control.runs.waiting(pair)?.reason).toContain("It needs 2 CPU slots; 1 of 2 are free");
+  await bundle.control.runs.requestStop(first.id, 0, { account: "ann" });
+  await bundle.untilState(pair.id, "running");
+});
+
+test("when one learner does not come up, the others are stopped and the run says which it was", async () => {
+  const error = new EngineError("the process table is full", { retryable: false });
+  const script = (task: LearnerTask) =>
+    task.learner === 2 ? ({ kind: "cannot_start", error } as const) : ({ kind: "runs", onStop: "ends" } as const);
+  await using bundle = await controlBundle({ script });
+  const run = await bundle.untilEnded((await bundle.submit(TWO_LEARNERS)).id);
+  expect(run).toMatchObject({ state: "failed", failure: { cause: "start_failed", phase: "downloading" } });
+  expect(run.failure?.message).toContain("learner 2 of 2 did not come up: the process table is full");
 });

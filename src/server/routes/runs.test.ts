@@ -32,6 +32,7 @@ test("a failed run says whose turn it is, with the last lines of its log", async
       cause: "program_exit",
       phase: "running",
       attempt: 1,
+      learner: null,
       exitCode: 3,
       signal: null,
       message: "The program ended with exit code 3.",

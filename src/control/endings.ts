@@ -1,0 +1,76 @@
+import type { Run, RunOutcome } from "../domain/run.ts";
+import type { Ending, Engine, Handle } from "../engines/engine.ts";
+import { failed, outcomeOfExit, type FailureContext } from "./failures.ts";
+
+/** The end of one learner, and when this process learned of it. */
+export interface LearnerEnding {
+  /** From 1. */
+  readonly learner: number;
+  readonly ending: Ending;
+  readonly seenAt: Date;
+}
+
+/**
+ * Waits until every learner has ended. As soon as one fails, `onFailure` is called once, for the others would wait
+ * for a peer that is gone.
+ */
+export async function awaitEndings(
+  engine: Engine,
+  handles: readonly Handle[],
+  now: () => Date,
+  onFailure: (learner: number) => void,
+  signal: AbortSignal,
+): Promise<LearnerEnding[]> {
+  let hasFailed = false;
+  return Promise.all(
+    handles.map(async (handle, index) => {
+      const ending = await engine.waitForEnd(handle, signal);
+      const seen = { learner: index + 1, ending, seenAt: now() };
+      if (!hasFailed && !isSuccess(ending)) {
+        hasFailed = true;
+        onFailure(seen.learner);
+      }
+      return seen;
+    }),
+  );
+}
+
+/** Completed only if every learner ended with 0; else the failure that came first, which the later ones followed from. */
+export function outcomeOfEndings(
+  endings: readonly LearnerEnding[],
+  run: Run,
+  contextOf: (learner: number) => FailureContext,
+): RunOutcome {
+  const [first] = endings.filter(({ ending }) => !isSuccess(ending)).toSorted((a, b) => timeOf(a) - timeOf(b));
+  const isStopped = run.stopRequestedAt !== null;
+  if (first === undefined) {
+    const last = Math.max(...endings.map(timeOf));
+    return isStopped && last >= (run.stopRequestedAt?.getTime() ?? 0) ? { state: "canceled" } : { state: "completed" };
+  }
+  if (isStopped && timeOf(first) >= (run.stopRequestedAt?.getTime() ?? 0)) return { state: "canceled" };
+  const outcome = outcomeOf(first.ending, contextOf(first.learner));
+  return endings.length === 1 || outcome.state !== "failed" ? outcome : nameLearner(outcome, first.learner);
+}
+
+function outcomeOf(ending: Ending, context: FailureContext): RunOutcome {
+  if (ending.status === "exited") return outcomeOfExit(ending.exitCode, ending.signal, context);
+  return failed(
+    context,
+    "learner_lost",
+    `The program vanished: ${ending.reason}.`,
+    "Nobody saw how it ended, so it is not counted as a success. Submit it again.",
+  );
+}
+
+function nameLearner(outcome: RunOutcome & { readonly state: "failed" }, learner: number): RunOutcome {
+  const { failure } = outcome;
+  return { state: "failed", failure: { ...failure, learner, message: `Learner ${learner}: ${failure.message}` } };
+}
+
+function isSuccess(ending: Ending): boolean {
+  return ending.status === "exited" && ending.exitCode === 0 && ending.signal === null;
+}
+
+function timeOf({ ending, seenAt }: LearnerEnding): number {
+  return (ending.status === "exited" ? ending.endedAt : seenAt).getTime();
+}
