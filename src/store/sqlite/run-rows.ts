@@ -1,7 +1,7 @@
 import type { Insertable, Updateable } from "kysely";
 import type { RunFailure } from "../../domain/failure.ts";
 import type { Run, RunOutcome, RunState, StoredResults } from "../../domain/run.ts";
-import type { TrainingSpec } from "../../domain/training-spec.ts";
+import { completeSpec, type StoredSpec } from "../../domain/training-spec.ts";
 import type { RunRow, RunTable } from "./tables.ts";
 
 /** Dates do not survive JSON; everything else about stored results does. */
@@ -11,7 +11,7 @@ export function runOfRow(row: RunRow): Run {
   return {
     id: row.id,
     owner: row.owner,
-    spec: JSON.parse(row.spec_json) as TrainingSpec,
+    spec: completeSpec(JSON.parse(row.spec_json) as StoredSpec),
     definitionSha256: row.definition_sha256,
     definitionSizeBytes: row.definition_size_bytes,
     state: row.state as RunState,
