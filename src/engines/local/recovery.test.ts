@@ -1,12 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { rm, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { type Clock, systemClock } from "../../base/clock.ts";
-import { EngineError } from "../engine-error.ts";
 import type { Handle, LearnerTask } from "../engine.ts";
-import { localSetup, programOutput, readLog } from "./conformance.ts";
+import { localSetup, programOutput } from "./conformance.ts";
 import { createLocalEngine } from "./local-engine.ts";
 import { readBootId, readProcess } from "./proc.ts";
 
@@ -89,108 +88,6 @@ describe("a process that got the number of a learner's shim", () => {
   });
 });
 
-describe("a claim", () => {
-  it("that was begun and never finished is told, and nothing is started", async () => {
-    await using place = await localSetup();
-    const task = await place.taskFor("echo ready");
-    await writeFile(join(task.directory, "attempt-1.pid"), "4711 12");
-    const engine = createLocalEngine({ clock: hurriedClock() });
-    const refusal = await engine.start(task, NEVER).catch((error: unknown) => error);
-    expect(refusal).toBeInstanceOf(EngineError);
-    expect(refusal).toMatchObject({ retryable: false, message: expect.stringContaining("attempt-1.pid") });
-    expect(await place.executions(task)).toBe(0);
-    await writeFile(join(task.directory, "attempt-1.pid"), "");
-    await expect(engine.find(task.directory, 1)).rejects.toBeInstanceOf(EngineError);
-    await rm(join(task.directory, "attempt-1.pid"));
-    await engine.close();
-  });
-
-  it("that is being finished is waited for", async () => {
-    await using place = await localSetup();
-    const task = await place.taskFor("echo ready");
-    const path = join(task.directory, "attempt-1.pid");
-    await writeFile(path, "4711 12");
-    const sleeps = { ...systemClock, sleep: () => writeFile(path, "4711 12 abc-def\n") };
-    const engine = createLocalEngine({ clock: sleeps });
-    expect(await engine.find(task.directory, 1)).toMatchObject({ pid: 4711, startTime: 12, bootId: "abc-def" });
-    await engine.close();
-  });
-});
-
-describe("what cannot be started", () => {
-  it.for<[string, Partial<LearnerTask>, RegExp]>([
-    [
-      "a command longer than the system takes",
-      { command: `: ${"x".repeat(200_000)}` },
-      /longer than this system takes/,
-    ],
-    ["a command with a NUL character", { command: "echo a\0b" }, /NUL character/],
-    [
-      "a missing working directory",
-      { workingDirectory: "/nowhere/at/all" },
-      /its folder \/nowhere\/at\/all does not exist/,
-    ],
-    [
-      "a missing learner directory",
-      { directory: "/nowhere/at/all" },
-      /The log \/nowhere\/at\/all.* cannot be opened: ENOENT/,
-    ],
-  ])("is told of %s, with what is wrong", async ([, change, message]) => {
-    await using place = await localSetup();
-    const engine = place.connect();
-    const refusal = await engine
-      .start(await place.taskFor("echo ready", change), NEVER)
-      .catch((error: unknown) => error);
-    expect(refusal).toBeInstanceOf(EngineError);
-    expect(refusal).toMatchObject({ retryable: false, message: expect.stringMatching(message) });
-  });
-});
-
-describe("a stop", () => {
-  it("lets a program save what it has, and keeps what it says meanwhile", async () => {
-    await using place = await localSetup();
-    const engine = place.connect();
-    const { task, handle } = await place.begin(
-      engine,
-      "trap 'echo saving; sleep 0.1; echo saved; exit 9' TERM; echo ready; while :; do :; done",
-    );
-    await engine.stop(handle, 10_000);
-    expect(await engine.waitForEnd(handle, NEVER)).toMatchObject({ exitCode: 9 });
-    expect(await programOutput(task, 9)).toBe("ready\nsaving\nsaved\n");
-  });
-
-  it("gives that time to a program whose shell has already ended", async () => {
-    await using place = await localSetup();
-    const engine = place.connect();
-    const { task, handle } = await place.begin(
-      engine,
-      `sh -c 'trap "sleep 0.2; echo saved; exit" TERM; echo ready; while :; do sleep 0.01; done'; echo never`,
-    );
-    const ending = engine.waitForEnd(handle, NEVER);
-    await engine.stop(handle, 10_000);
-    expect(await ending).toMatchObject({ exitCode: 143 });
-    expect(await readLog(task)).toMatch(/\nsaved\nTraining process finished. Exit code: 143\n/);
-  });
-
-  it("ends sooner when a later one gives less time", async () => {
-    await using place = await localSetup();
-    const engine = place.connect();
-    const { handle } = await place.begin(engine, "trap '' TERM; echo ready; exec sleep 1000");
-    const patient = engine.stop(handle, 3_600_000);
-    await engine.stop(handle, 0);
-    await patient;
-    expect(await engine.observe(handle)).toMatchObject({ status: "exited", exitCode: 137 });
-  });
-
-  it("by another server ends a learner it has not started", async () => {
-    await using place = await localSetup();
-    const { handle } = await place.begin(place.connect(), "trap '' TERM; echo ready; sleep 1000");
-    const engine = place.connect();
-    await engine.stop(handle, 20);
-    expect(await engine.observe(handle)).toMatchObject({ status: "exited", exitCode: 137 });
-  });
-});
-
 /** A process of its own that starts the learner, prints the handle, and waits to be killed. */
 function startServer(task: LearnerTask): { readonly child: ChildProcess; [Symbol.asyncDispose](): Promise<void> } {
   const program = `
@@ -212,12 +109,6 @@ async function startStranger() {
   const pid = child.pid ?? 0;
   await vi.waitUntil(() => readProcess(pid)?.state === "S", { timeout: 5_000, interval: 5 });
   return { pid, [Symbol.asyncDispose]: async () => void child.kill("SIGKILL") };
-}
-
-/** Each sleep is over at once, and the time has passed all the same. */
-function hurriedClock(): Clock {
-  let passedMs = 0;
-  return { now: () => new Date(), monotonicMs: () => passedMs, sleep: async (ms) => void (passedMs += ms) };
 }
 
 /** Short pauses are as ever; the second after which a waiting engine looks by itself never comes. */

@@ -9,6 +9,9 @@ export const TRAINING_LOG = "training-log.txt";
  * again changes nothing, so it may be repeated after a crash. A log that takes no more bytes stays without them: how the
  * program ended does not depend on it.
  *
+ * A program that opens `/dev/stdout` or `/dev/stderr` anew without appending (`echo x > /dev/stderr` in bash) empties the log, since
+ * it then opens this file. Whoever sends output to a file has that; only a pipe, with a process to read it, would not.
+ *
  * The log is therefore: banner, every byte of the program, perhaps one newline, these lines.
  */
 export async function closeTrainingLog(directory: string, exitCode: number): Promise<void> {
