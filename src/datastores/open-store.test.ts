@@ -89,7 +89,8 @@ test("an S3 store without keys, or with a name that leads elsewhere, is not open
   const keys = { type: "s3", accessKeyId: "id", secretAccessKey: "secret" } as const;
   await expect(bundle.stores.open(s3, "bucket", null, "data")).rejects.toMatchObject({ reason: "denied" });
   for (const bucket of ["", "ab", "a/b", "../x", "a?b", "arn:aws:s3:us-east-1:123456789012:accesspoint/x", "a b c"]) {
-    await expect(bundle.stores.open(s3, bucket, keys, "data")).rejects.toMatchObject({ reason: "invalid" });
+    expect(() => bundle.stores.check(s3, bucket)).toThrow(expect.objectContaining({ code: "request_invalid" }));
+    await expect(bundle.stores.open(s3, bucket, keys, "data")).rejects.toMatchObject({ code: "request_invalid" });
   }
   const store = await bundle.stores.open(s3, "bucket", keys, "data");
   expect(store.label).toBe("bucket 'bucket' at https://s3.example.org");

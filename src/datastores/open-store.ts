@@ -10,6 +10,7 @@ import type { DataStore } from "./datastore.ts";
 import { openDirectoryStore } from "./directory/directory-store.ts";
 import { keyToPath } from "./key-path.ts";
 import { RemoteError } from "./remote-error.ts";
+import { isS3BucketName, S3_BUCKET_NAME_RULE } from "./s3/bucket-name.ts";
 import { type FailedTry, Retrier, withRetry } from "./retry.ts";
 
 export interface DataStoresOptions {
@@ -67,6 +68,7 @@ export function createDataStores(options: DataStoresOptions): DataStores {
         return;
       case "s3":
         guard.checkEndpoint(connection.endpointUrl);
+        if (bucket !== undefined && !isS3BucketName(bucket)) throw badBucketName(bucket, S3_BUCKET_NAME_RULE);
         return;
       case "swift":
         throw swiftNotYet();

@@ -9,6 +9,7 @@ import { compareKeys, keyToPath, PART_PREFIX } from "../key-path.ts";
 import { objectStream } from "../object-stream.ts";
 import { RemoteError } from "../remote-error.ts";
 import { type Found, walkFolder } from "../walk-folder.ts";
+import { resolveObject } from "./resolve-object.ts";
 import { isPlainFolder, syncFolder, writeObject } from "./write-object.ts";
 
 export interface DirectoryStoreOptions {
@@ -90,7 +91,7 @@ export class DirectoryStore implements DataStore, FileBacked {
     const path = keyToPath(key);
     if (bucket === undefined || path.kind !== "file") return undefined;
     try {
-      const file = await this.#resolveObject(bucket, path.path, key);
+      const file = await resolveObject(bucket, path.path, this.#name(key));
       const facts = await stat(file, { bigint: true });
       return facts.isFile() ? describeFile(key, facts) : undefined;
     } catch (error) {
@@ -186,7 +187,9 @@ export class DirectoryStore implements DataStore, FileBacked {
     }
     try {
       const file =
-        found.kind === "link" ? await this.#resolveObject(bucket, found.path, found.path) : join(bucket, found.path);
+        found.kind === "link"
+          ? await resolveObject(bucket, found.path, this.#name(found.path))
+          : join(bucket, found.path);
       return describeFile(found.path, await lstat(file, { bigint: true }));
     } catch (error) {
       // Listed all the same: whoever reads it learns why it cannot be had.
@@ -196,33 +199,13 @@ export class DirectoryStore implements DataStore, FileBacked {
     }
   }
 
-  /** The real path of an object's file. A link is followed only to a file of the same bucket. */
-  async #resolveObject(bucket: string, path: string, key: string): Promise<string> {
-    const expected = join(bucket, path);
-    const actual = await realpath(expected).catch(async (error: unknown) => {
-      if (codeOf(error) === "ENOENT" && (await isLink(expected))) throw this.#badLink(key, "leads nowhere");
-      throw error;
-    });
-    if (!actual.startsWith(bucket + sep)) throw this.#badLink(key, "leads out of the bucket");
-    if (actual !== expected && (await stat(actual)).isDirectory()) throw this.#badLink(key, "leads to a folder");
-    return actual;
-  }
-
-  #badLink(key: string, fact: string): RemoteError {
-    return new RemoteError(
-      "invalid",
-      `Object '${key}' of ${this.label} is a symbolic link that ${fact}; put a copy there.`,
-      { retryable: false },
-    );
-  }
-
   async #openObject(key: string, signal: AbortSignal) {
     signal.throwIfAborted();
     const bucket = await this.#findBucket();
     const path = keyToPath(key);
     if (bucket === undefined || path.kind !== "file") throw this.#objectMissing(key);
     try {
-      const real = await this.#resolveObject(bucket, path.path, key);
+      const real = await resolveObject(bucket, path.path, this.#name(key));
       const file = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
       if ((await file.stat()).isFile()) return file;
       await file.close();
@@ -240,14 +223,16 @@ export class DirectoryStore implements DataStore, FileBacked {
     return stored.equals(await md5Of(content, signal));
   }
 
+  #name(key: string): string {
+    return `Object '${key}' of ${this.label}`;
+  }
+
   #objectMissing(key: string): RemoteError {
     return new RemoteError("object_missing", `There is no object '${key}' in ${this.label}.`, { retryable: false });
   }
 
   #trouble(error: unknown, key: string): RemoteError {
-    return codeOf(error) === "ENOENT"
-      ? this.#objectMissing(key)
-      : fileTrouble(error, `Object '${key}' of ${this.label}`);
+    return codeOf(error) === "ENOENT" ? this.#objectMissing(key) : fileTrouble(error, this.#name(key));
   }
 }
 
@@ -260,9 +245,4 @@ function describeFile(key: string, facts: BigIntStats): StoredObject {
 async function isFolderKey(bucket: string, key: string): Promise<boolean> {
   const path = keyToPath(key);
   return path.kind === "folder" && (await isPlainFolder(join(bucket, path.path)));
-}
-
-async function isLink(path: string): Promise<boolean> {
-  const facts = await lstat(path).catch(() => undefined); // Absent is no link.
-  return facts?.isSymbolicLink() ?? false;
 }

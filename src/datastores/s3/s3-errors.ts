@@ -71,10 +71,11 @@ export function translateS3Error(error: unknown, what: string): RemoteError {
   }
   const facts = (error ?? {}) as SdkError;
   const status = facts.$metadata?.httpStatusCode ?? facts.$response?.statusCode ?? null;
-  const requestId = facts.$metadata?.requestId ?? null;
+  const requestId = plainRequestId(facts.$metadata?.requestId);
   const { reason, retryable, fact } = judge(facts, status);
   const shown = [
-    ...(isPlainName(facts.name) ? [facts.name] : []),
+    // Below HTTP the SDK's names mislead: it calls a broken connection a time-out.
+    ...(status !== null && isPlainName(facts.name) ? [facts.name] : []),
     ...(status === null ? [] : [`HTTP ${status}`]),
     ...(requestId === null ? [] : [`request ${requestId}`]),
   ];
@@ -99,7 +100,12 @@ function judge(facts: SdkError, status: number | null): Judgement {
   if (isTlsTrouble(facts.code ?? "")) {
     return { reason: "unreachable", retryable: false, fact: `no secure connection is possible (${facts.code})` };
   }
-  return status === null ? notS3() : judgeStatus(status, facts);
+  if (status !== null) return judgeStatus(status, facts);
+  return {
+    reason: "server_error",
+    retryable: false,
+    fact: `the request could not be made (${facts.name ?? "unknown"})`,
+  };
 }
 
 function judgeStatus(status: number, facts: SdkError): Judgement {
@@ -131,6 +137,11 @@ function isTlsTrouble(code: string): boolean {
 
 function isPlainName(name: string | undefined): name is string {
   return name !== undefined && name !== "Error" && /^[A-Za-z][A-Za-z0-9]{1,60}$/.test(name);
+}
+
+/** A header of the server's, so it may be anything. */
+function plainRequestId(id: string | undefined): string | null {
+  return id !== undefined && /^[\w.:/+=-]{1,100}$/.test(id) ? id : null;
 }
 
 /** Retry-After in seconds or as a date. */

@@ -11,6 +11,7 @@ import {
 import { forEachConcurrently } from "../concurrently.ts";
 import { md5Of, sizeOf } from "../content.ts";
 import type { Content, StoredObject } from "../datastore.ts";
+import { codeOf } from "../file-trouble.ts";
 import { RemoteError } from "../remote-error.ts";
 import type { Retrier } from "../retry.ts";
 import { multipartEtag, type Part, plainEtag, planParts } from "./etag.ts";
@@ -202,26 +203,27 @@ async function send<T>(
   // The SDK does not watch the stream: without this, a file that cannot be read would hang the request.
   const watched = finished(file, { writable: false }).then(
     () => {
-      if (file.bytesRead < facts.ContentLength) failing.abort(fileChanged(put));
+      if (file.bytesRead < facts.ContentLength) failing.abort(badFile(put, "became shorter while it was being sent"));
     },
-    (error: unknown) => failing.abort(error),
+    (error: unknown) => {
+      // Closed before its end: the request was over, for reasons of its own.
+      if (codeOf(error) === "ERR_STREAM_PREMATURE_CLOSE") return;
+      failing.abort(badFile(put, `cannot be read (${codeOf(error)})`));
+    },
   );
   try {
     return await request({ Body: file, ...facts }, AbortSignal.any([signal, failing.signal]));
   } catch (error) {
     signal.throwIfAborted();
-    if (failing.signal.aborted && failing.signal.reason instanceof RemoteError) throw failing.signal.reason;
-    throw error;
+    throw failing.signal.aborted ? failing.signal.reason : error;
   } finally {
     file.destroy();
     await watched;
   }
 }
 
-function fileChanged(put: Put): RemoteError {
-  return new RemoteError("invalid", `${put.name}: its file became shorter while it was being sent.`, {
-    retryable: false,
-  });
+function badFile(put: Put, fact: string): RemoteError {
+  return new RemoteError("invalid", `${put.name}: its file ${fact}.`, { retryable: false });
 }
 
 async function translated<T>(put: Put, signal: AbortSignal, call: () => Promise<T>): Promise<T> {

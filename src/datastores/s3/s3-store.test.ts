@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import { rmSync, truncateSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -338,6 +339,20 @@ test("who may write but not look can still store", async () => {
     operation === "head" ? { kind: "error", status: 403, code: "AccessDenied" } : undefined;
   await bundle.store.put("model", text("weights"), live);
   expect(bundle.kept("model")?.toString()).toBe("weights");
+});
+
+test("a file that shrinks or vanishes while it is being sent ends the upload at once", async () => {
+  for (const spoil of [(path: string) => truncateSync(path, 1000), (path: string) => rmSync(path)]) {
+    await using bundle = await setUp();
+    const file = await bundle.file(randomBytes(MIB));
+    bundle.server.faults = ({ operation }) => {
+      if (operation === "head") spoil(file.path); // Between the checksum and the upload.
+      return undefined;
+    };
+    const error = await failure(bundle.store.put("model", file, live));
+    expect(error).toMatchObject({ reason: "invalid", retryable: false, message: expect.stringContaining("its file") });
+    expect(bundle.kept("model")).toBeUndefined();
+  }
 });
 
 test("a silent upload is ended by the time limit", async () => {

@@ -5,6 +5,7 @@ import type { Content, DataStore, StoredObject } from "../datastore.ts";
 import { objectStream } from "../object-stream.ts";
 import { RemoteError } from "../remote-error.ts";
 import type { Retrier } from "../retry.ts";
+import { isS3BucketName, S3_BUCKET_NAME_RULE } from "./bucket-name.ts";
 import { plainEtag } from "./etag.ts";
 import { createS3Client, DEFAULT_TIME_LIMITS, type S3Connection, type TimeLimits } from "./s3-client.ts";
 import { translateS3Error } from "./s3-errors.ts";
@@ -27,23 +28,13 @@ const DEFAULT_PART_BYTES = 16 * 1024 * 1024;
 /** A bucket of any store that speaks S3, addressed in the path (`https://host/bucket/key`), as old stores need it. */
 export function openS3Store(options: S3StoreOptions): S3Store {
   const { connection, bucket, guard, timeLimits = DEFAULT_TIME_LIMITS } = options;
-  requireBucketName(bucket);
+  if (!isS3BucketName(bucket)) {
+    const message = `'${bucket}' cannot be the name of a bucket: it must be ${S3_BUCKET_NAME_RULE}.`;
+    throw new RemoteError("invalid", message, { retryable: false });
+  }
   const client = createS3Client(connection, guard, timeLimits);
   const host = new URL(connection.endpointUrl).origin;
   return new S3Store(client, bucket, `bucket '${bucket}' at ${host}`, options);
-}
-
-/**
- * Names of today and of before 2018 (capitals, underscores, up to 255 characters), and `tenant:bucket` as Ceph has it.
- * A name that the SDK takes for an Amazon resource name would send the request to another host.
- */
-export function requireBucketName(bucket: string): void {
-  if (/^[A-Za-z0-9][A-Za-z0-9._:-]{1,253}[A-Za-z0-9]$/.test(bucket) && !/^arn:/i.test(bucket)) return;
-  throw new RemoteError(
-    "invalid",
-    `'${bucket}' cannot be the name of a bucket: 3 to 255 letters, digits, '.', '-', '_' or ':' are.`,
-    { retryable: false },
-  );
 }
 
 export class S3Store implements DataStore {
