@@ -15,6 +15,38 @@ export interface TrainingSpec {
   /** Null: no training data; DATA_DIR is an empty folder. */
   readonly data: BucketReference | null;
   readonly results: BucketReference;
+  /** CPUs for each learner, where the manifest says so in numbers; a size's own CPUs are not a wish. */
+  readonly cpus: number | null;
+  /** Memory for each learner, where the manifest says so. */
+  readonly memoryBytes: number | null;
+  /**
+   * `k80`, `p100`, `v100` or the manifest's own word for a type of GPU; `cpu`: the run wants no GPU and must hold
+   * none, its devices are CPU slots; null: whatever the machine has.
+   */
+  readonly deviceType: string | null;
+  /** How metrics are found in what the program writes; null where the manifest does not say. */
+  readonly evaluationMetrics: EvaluationMetrics | null;
+}
+
+/** A spec as a row may hold it: rows of earlier versions lack the fields that were added since. */
+export type StoredSpec = Omit<TrainingSpec, AddedField | "framework"> &
+  Partial<Pick<TrainingSpec, AddedField>> & {
+    readonly framework: Omit<FrameworkRequest, "python"> & Partial<FrameworkRequest>;
+  };
+
+type AddedField = "cpus" | "memoryBytes" | "deviceType" | "evaluationMetrics";
+
+/** The spec that a stored one stands for: what an earlier version could not say was not asked for. */
+export function completeSpec(stored: StoredSpec): TrainingSpec {
+  const { framework, cpus = null, memoryBytes = null, deviceType = null, evaluationMetrics = null } = stored;
+  return {
+    ...stored,
+    framework: { ...framework, python: framework.python ?? null },
+    cpus,
+    memoryBytes,
+    deviceType,
+    evaluationMetrics,
+  };
 }
 
 export interface Author {
@@ -26,6 +58,38 @@ export interface FrameworkRequest {
   readonly name: string;
   /** The source text of the scalar: `1.10` stays `1.10`, `1.2-py3` keeps its suffix. */
   readonly version: string;
+  /** The Python asked for apart from the version, as text: `3.5`. Only its first number is binding. */
+  readonly python: string | null;
+}
+
+/** FfDL's wish for metrics, in its shape: what reads the program's output for them, and how. */
+export interface EvaluationMetrics {
+  /** One of FfDL's kinds of collector: `regex_extractor`, `tensorboard`, `emetrics_file`, ... */
+  readonly type: string;
+  /** A folder or file, with `$JOB_STATE_DIR` or `$LOG_DIR` in it. */
+  readonly in: string | null;
+  /** How many lines a match may span. */
+  readonly lineLookahead: number | null;
+  /** Which kinds of TensorBoard events count; null: all. */
+  readonly eventTypes: readonly string[] | null;
+  readonly groups: readonly MetricGroup[];
+}
+
+/** Metrics that one regular expression finds together. */
+export interface MetricGroup {
+  readonly label: string;
+  /** Python's syntax, with FfDL's `%{NAME:group}` macros. Not compiled here. */
+  readonly regex: string | null;
+  readonly meta: Readonly<Record<string, string>>;
+  readonly scalars: readonly MetricField[];
+  readonly etimes: readonly MetricField[];
+}
+
+export interface MetricField {
+  readonly key: string;
+  readonly type: "FLOAT" | "INT" | "STRING" | "JSONSTRING";
+  /** A constant, or `$group` for what a group of the regular expression matched. */
+  readonly value: string;
 }
 
 /** A bucket and where it is. Credentials travel apart (`Credentials`) so that no answer, log or row can show them. */
