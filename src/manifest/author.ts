@@ -1,11 +1,11 @@
 import { isMap } from "yaml";
 
 import type { Author } from "../domain/training-spec.ts";
-import { readMap } from "./field-table.ts";
 import type { Findings } from "./findings.ts";
-import { placeOfKey } from "./known-fields.ts";
+import { WML } from "./known-fields.ts";
 import { MANIFEST_LIMITS } from "./limits.ts";
 import type { Place } from "./place.ts";
+import { readMap } from "./read-map.ts";
 import { readText } from "./text-value.ts";
 import { AUTHOR } from "./wml-fields.ts";
 
@@ -15,7 +15,7 @@ const RULE = { maxLength: MANIFEST_LIMITS.nameLength, mayBeBlank: true } as cons
 export function readAuthor(place: Place | undefined, findings: Findings): Author | null {
   if (place === undefined) return null;
   if (!isMap(place.node)) return authorOf(readText(place, RULE, findings));
-  const places = readMap(place, AUTHOR, placeOfKey, findings);
+  const places = readMap(place, AUTHOR, WML, findings);
   const name = readText(places?.name, RULE, findings);
   const email = readText(places?.email, RULE, findings);
   return name === null && email === null ? null : { name, email };

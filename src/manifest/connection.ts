@@ -2,11 +2,12 @@ import type { Connection, ConnectionCredentials } from "../domain/training-spec.
 import { DIRECTORY_CONNECTION, S3_CONNECTION, SWIFT_CONNECTION } from "./connection-fields.ts";
 import type { StoreType } from "./connection-fields.ts";
 import { readEndpoint } from "./endpoint.ts";
-import { readMap } from "./field-table.ts";
+import type { Dialect } from "./field-table.ts";
 import type { Findings } from "./findings.ts";
-import { placeOfKey } from "./known-fields.ts";
 import { MANIFEST_LIMITS } from "./limits.ts";
 import type { Place } from "./place.ts";
+import { isPlaceholder } from "./placeholder.ts";
+import { readMap, reportVariable } from "./read-map.ts";
 import { readText } from "./text-value.ts";
 
 export interface ConnectionReading {
@@ -23,9 +24,10 @@ export function readConnection(
   reference: Place,
   place: Place | undefined,
   type: StoreType,
+  dialect: Dialect,
   findings: Findings,
 ): ConnectionReading | null {
-  if (type === "directory") return readDirectory(place, findings);
+  if (type === "directory") return readDirectory(place, dialect, findings);
   if (place === undefined) {
     const spot = { offset: reference.keyOffset, path: `${reference.path}.connection` };
     const keys = type === "s3" ? S3_CONNECTION : SWIFT_CONNECTION;
@@ -34,12 +36,12 @@ export function readConnection(
     findings.problem("field_missing", spot, `'${reference.path}' has no 'connection'.`, hint);
     return null;
   }
-  return type === "s3" ? readS3(place, findings) : readSwift(place, findings);
+  return type === "s3" ? readS3(place, dialect, findings) : readSwift(place, dialect, findings);
 }
 
-function readDirectory(place: Place | undefined, findings: Findings): ConnectionReading | null {
+function readDirectory(place: Place | undefined, dialect: Dialect, findings: Findings): ConnectionReading | null {
   if (place === undefined) return { connection: { type: "directory", root: null }, credentials: null };
-  const places = readMap(place, DIRECTORY_CONNECTION, placeOfKey, findings);
+  const places = readMap(place, DIRECTORY_CONNECTION, dialect, findings);
   if (places === null) return null;
   const root = readText(places.root, { maxLength: MANIFEST_LIMITS.rootLength }, findings);
   if (root !== null && places.root !== undefined && (!root.startsWith("/") || root.split("/").includes(".."))) {
@@ -55,8 +57,8 @@ function readDirectory(place: Place | undefined, findings: Findings): Connection
   return { connection: { type: "directory", root }, credentials: null };
 }
 
-function readS3(place: Place, findings: Findings): ConnectionReading | null {
-  const places = readMap(place, S3_CONNECTION, placeOfKey, findings);
+function readS3(place: Place, dialect: Dialect, findings: Findings): ConnectionReading | null {
+  const places = readMap(place, S3_CONNECTION, dialect, findings);
   if (places === null) return null;
   const endpointUrl = readUrl(places.endpoint_url, findings);
   const accessKeyId = readText(places.aws_access_key_id, NAME, findings);
@@ -66,8 +68,8 @@ function readS3(place: Place, findings: Findings): ConnectionReading | null {
   return { connection: { type: "s3", endpointUrl, region }, credentials: { type: "s3", accessKeyId, secretAccessKey } };
 }
 
-function readSwift(place: Place, findings: Findings): ConnectionReading | null {
-  const places = readMap(place, SWIFT_CONNECTION, placeOfKey, findings);
+function readSwift(place: Place, dialect: Dialect, findings: Findings): ConnectionReading | null {
+  const places = readMap(place, SWIFT_CONNECTION, dialect, findings);
   if (places === null) return null;
   const authUrl = readUrl(places.auth_url, findings);
   const userName = readText(places.user_name, NAME, findings);
@@ -85,6 +87,11 @@ function readSwift(place: Place, findings: Findings): ConnectionReading | null {
 function readUrl(place: Place | undefined, findings: Findings): string | null {
   const text = readText(place, { maxLength: MANIFEST_LIMITS.endpointLength }, findings);
   if (place === undefined || text === null) return null;
+  if (findings.forConversion && (isPlaceholder(text) || text.includes("${"))) return text;
+  if (text.includes("${")) {
+    reportVariable(place, findings);
+    return null;
+  }
   const endpoint = readEndpoint(text);
   if (endpoint.url === null) {
     findings.problem("value_invalid", place, `'${place.path}' ${endpoint.fact}.`, endpoint.hint);

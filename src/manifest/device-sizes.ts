@@ -27,33 +27,47 @@ export const GPU_SIZES: Readonly<Record<string, number>> = {
   v100x2: 2,
 };
 
-export function sizeForDevices(devices: number): Size | undefined {
-  return (Object.keys(SIZES) as Size[]).find((size) => SIZES[size] === devices);
+/** What a size stands for. */
+export interface SizeReading {
+  readonly devices: number;
+  readonly deviceType: string | null;
 }
 
-/** The devices that the size at `place` stands for, or null when it is none, which is reported. */
-export function readSize(place: Place, findings: Findings): number | null {
+/** The size of 2017 or, for a type of GPU, of 2018 that stands for exactly this; undefined when there is none. */
+export function sizeFor({ devices, deviceType }: SizeReading): string | undefined {
+  if (deviceType === null) return (Object.keys(SIZES) as Size[]).find((size) => SIZES[size] === devices);
+  const name = devices === 1 ? deviceType : `${deviceType}x${devices}`;
+  return Object.hasOwn(GPU_SIZES, name) ? name : undefined;
+}
+
+/** What the size at `place` stands for, or null when it is none, which is reported. */
+export function readSize(place: Place, findings: Findings): SizeReading | null {
   const text = readText(place, { maxLength: 100 }, findings);
   if (text === null) return null;
   const word = text.trim().normalize("NFC").toLowerCase();
-  if (isSize(word)) return SIZES[word];
+  if (isSize(word)) return { devices: SIZES[word], deviceType: null };
   const size = Object.hasOwn(TRANSLATED_SIZES, word) ? TRANSLATED_SIZES[word] : undefined;
   if (size !== undefined) {
     findings.warning("spelling_translated", place, `'${text}' is understood as '${size}'.`, `Write '${size}'.`);
-    return SIZES[size];
+    return { devices: SIZES[size], deviceType: null };
   }
   const devices = Object.hasOwn(GPU_SIZES, word) ? GPU_SIZES[word] : undefined;
   if (devices !== undefined) {
-    const message = `'${text}' asks for a type of GPU; the run gets ${devices === 1 ? "one device" : `${devices} devices`} of whatever this machine has.`;
-    const hint = `Write '${sizeForDevices(devices)}' to say the same without the type.`;
-    findings.warning("device_type_ignored", place, message, hint);
-    return devices;
+    const hint = `Write '${sizeFor({ devices, deviceType: null })}' to say the same without the type.`;
+    warnTypeIgnored(place, text, devices, hint, findings);
+    return { devices, deviceType: word.replace(/x\d$/, "") };
   }
   const names = [...Object.keys(SIZES), ...Object.keys(GPU_SIZES)];
   const meant = nearest(word, names);
   const hint = meant === undefined ? "Write small (1 device), medium (2) or large (4)." : `Did you mean '${meant}'?`;
   findings.problem("value_invalid", place, `'${place.path}' is '${text}', which is no size.`, hint);
   return null;
+}
+
+export function warnTypeIgnored(place: Place, text: string, devices: number, hint: string, findings: Findings): void {
+  const amount = devices === 1 ? "one device" : `${devices} devices`;
+  const message = `'${text}' asks for a type of GPU; the run gets ${amount} of whatever this machine has.`;
+  findings.warning("device_type_ignored", place, message, hint);
 }
 
 function isSize(word: string): word is Size {

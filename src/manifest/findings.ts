@@ -19,9 +19,18 @@ interface Finding {
  * end, in one pass over the text, so that a document with many problems costs no more than one with few.
  */
 export class Findings {
+  /**
+   * The manifest is converted and not run: placeholders of templates (`<password>`, `${KEY}`), which are problems
+   * everywhere else, pass as values, and what a spec does not keep is warned of.
+   */
+  readonly forConversion: boolean;
   readonly #problems: Finding[] = [];
   readonly #warnings: Finding[] = [];
   #untold = 0;
+
+  constructor(options: { readonly forConversion?: boolean } = {}) {
+    this.forConversion = options.forConversion ?? false;
+  }
 
   /** No further problem will be told; callers may leave out costly advice. */
   get isFull(): boolean {

@@ -24,4 +24,10 @@ export const MANIFEST_LIMITS = {
   credentialLength: 4_096,
   rootLength: 4_096,
   learners: 1_000,
+  /** For each learner. */
+  devices: 1_000,
+  /** For each learner. */
+  cpus: 10_000,
+  /** FfDL looked four lines ahead; a match that spans thousands is a mistake. */
+  lineLookahead: 1_000,
 } as const;

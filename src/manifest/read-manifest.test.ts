@@ -163,7 +163,7 @@ describe("keys", () => {
         "  comand: ls",
         "  command: ls",
         "  framework: {name: pytorch, versoin: 1.10}",
-        "  execution: {gpus: 2}",
+        "  execution: {nodes: 2, gpus: 2}",
         "training_data:",
         "  source: {bucket: images, type: s4}",
       ].join("\n"),
@@ -176,7 +176,8 @@ describe("keys", () => {
       "5:3 field_missing model_definition.framework.version: Add 'version': the version as text, such as 1.10 or 1.2-py3; `any` where every version will do.",
       "5:30 field_unknown model_definition.framework.versoin: Did you mean 'version'?",
       "6:3 field_missing model_definition.execution.command: Add 'command': the command line, run by bash in the folder of the model definition.",
-      "6:15 field_unknown model_definition.execution.gpus: Its fields are command, resource, compute_configuration.",
+      "6:15 field_unknown model_definition.execution.nodes: 'nodes' belongs in 'model_definition.execution.compute_configuration'.",
+      "6:25 feature_unsupported model_definition.execution.gpus: Write 'devices' with the number, or 'device_type: cpu' for none.",
       "8:34 value_invalid training_data.source.type: Did you mean 's3'?",
     ]);
   });
@@ -381,7 +382,6 @@ describe("other documents", () => {
   test.each([
     ["settings: {name: a}\ntraining_references: []\ntraining_results_reference: {}", "an experiment"],
     ["name: a\nframework: {name: tensorflow, version: 1}\ntraining_data_reference: []", "a training definition"],
-    ["name: a\ndata_stores: []\nframework: {name: tensorflow, command: ls}", "an FfDL v1 manifest"],
     ["applications:\n- name: web", "a Cloud Foundry application manifest"],
     ["hyper_parameters_optimization: {}", "the search part of an experiment"],
     ["- a\n- b", "a list"],

@@ -1,15 +1,17 @@
+import type { ParsedNode } from "yaml";
+
 import type { Credentials, TrainingSpec } from "../domain/training-spec.ts";
-import { EMPTY, otherKindOf } from "./document-kind.ts";
+import type { DialectReading } from "./dialect-reading.ts";
+import { EMPTY, kindOf } from "./document-kind.ts";
 import type { OtherKind } from "./document-kind.ts";
-import { spellingsOf } from "./field-table.ts";
+import { readFfdl } from "./ffdl.ts";
 import { Findings } from "./findings.ts";
 import { parseDocument } from "./parse-document.ts";
 import { rootPlace } from "./place.ts";
 import type { Problem } from "./problem.ts";
+import { warnQuotedKeys } from "./quoted-keys.ts";
 import { readSourceText } from "./source-text.ts";
-import { MANIFEST } from "./wml-fields.ts";
 import { readWml } from "./wml.ts";
-import type { WmlReading } from "./wml.ts";
 
 export interface ManifestReading {
   /** Null when there is any problem. */
@@ -21,14 +23,23 @@ export interface ManifestReading {
   readonly warnings: readonly Problem[];
 }
 
+export interface ReadOptions {
+  /** The manifest is converted and not run: placeholders pass, and what a spec does not keep is warned of. */
+  readonly forConversion?: boolean;
+}
+
+const READERS = { wml: readWml, ffdl: readFfdl };
+
 /**
  * Reads a manifest, YAML or JSON whatever its name says. Never throws: what is wrong is in `problems`. The cost is
  * bounded by `MANIFEST_LIMITS`. `file` is the name that problems carry.
  *
  *     bytes -> text -> nodes -> kind of document -> the dialect's reader -> spec and credentials
+ *
+ * A `${VARIABLE}` in a connection is not filled in here but where the manifest comes from (`fillInVariables`).
  */
-export function readManifest(source: Uint8Array | string, file: string): ManifestReading {
-  const findings = new Findings();
+export function readManifest(source: Uint8Array | string, file: string, options: ReadOptions = {}): ManifestReading {
+  const findings = new Findings(options);
   const text = readSourceText(source, findings);
   const reading = findings.hasProblems ? null : readText(text, findings);
   const problems = findings.problemsIn(text, file);
@@ -40,14 +51,19 @@ export function readManifest(source: Uint8Array | string, file: string): Manifes
   };
 }
 
-function readText(text: string, findings: Findings): WmlReading | null {
+function readText(text: string, findings: Findings): DialectReading | null {
   const document = parseDocument(text, findings);
   const hasSyntaxProblems = document === null && findings.hasProblems;
   if (hasSyntaxProblems) return null;
   if (document === null) return refuseKind(EMPTY, 0, findings);
-  const other = otherKindOf(document, spellingsOf(MANIFEST));
-  if (other !== null) return refuseKind(other, document.range[0], findings);
-  return readWml(rootPlace(document), findings);
+  const kind = kindOf(document);
+  if (kind.kind === "other") return refuseDocument(document, kind, findings);
+  return READERS[kind.kind](rootPlace(document), findings);
+}
+
+function refuseDocument(document: ParsedNode, kind: OtherKind, findings: Findings): null {
+  warnQuotedKeys(document, "", findings);
+  return refuseKind(kind, document.range[0], findings);
 }
 
 function refuseKind({ is, hint }: OtherKind, offset: number, findings: Findings): null {

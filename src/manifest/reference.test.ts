@@ -24,17 +24,18 @@ function tableBelow(heading: string): string[][] {
   );
 }
 
-const HEADINGS = {
-  none: "## Fields",
-  directory: "### connection, directory",
-  s3: "### connection, S3",
-  swift: "### connection, Swift",
-};
+const HEADINGS = [
+  ["## Fields of Watson ML's manifests", "wml", null],
+  ["## Fields of FfDL's manifests", "ffdl", null],
+  ["### connection, directory", "connection", "directory"],
+  ["### connection, S3", "connection", "s3"],
+  ["### connection, Swift", "connection", "swift"],
+] as const;
 
 describe("the reference of the manifest", () => {
-  test.each([null, "directory", "s3", "swift"] as const)("lists every field as the reader knows it: %s", (store) => {
+  test.each(HEADINGS)("lists every field as the reader knows it: %s", (heading, family, store) => {
     const rows = listKnownFields()
-      .filter((field) => field.store === store)
+      .filter((field) => field.family === family && field.store === store)
       .map(({ path, type, required, meaning, aliases }) => [
         `\`${path}\``,
         type,
@@ -42,7 +43,7 @@ describe("the reference of the manifest", () => {
         meaning,
         aliases.map((alias) => `\`${alias}\``).join(", "),
       ]);
-    expect(tableBelow(HEADINGS[store ?? "none"])).toEqual(rows);
+    expect(tableBelow(heading)).toEqual(rows);
   });
 
   test("lists every type of store", () => {
@@ -72,6 +73,8 @@ describe("the reference of the manifest", () => {
     expect(examples.map(({ problems }) => problems.map(({ code }) => code))).toEqual([
       [],
       Array.from({ length: 4 }, () => "credential_not_filled_in"),
+      [],
+      Array.from({ length: 2 }, () => "credential_not_filled_in"),
     ]);
   });
 });

@@ -58,3 +58,18 @@ export function readCount(place: Place | undefined, max: number, findings: Findi
   findings.problem("value_invalid", place, `'${place.path}' is '${text}'.`, `Write a whole number from 1 to ${max}.`);
   return null;
 }
+
+/** The number at `place`, up to three decimals, or null when it is absent or was reported. */
+export function readNumber(
+  place: Place | undefined,
+  { min, max }: { readonly min: number; readonly max: number },
+  findings: Findings,
+): number | null {
+  const text = readText(place, { maxLength: 100 }, findings);
+  if (place === undefined || text === null) return null;
+  const number = /^(?:\d{1,9}(?:\.\d{0,3}0*)?|\.\d{1,3}0*)$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= min && number <= max) return number;
+  const hint = `Write a number from ${min} to ${max} with at most three decimals.`;
+  findings.problem("value_invalid", place, `'${place.path}' is '${text}'.`, hint);
+  return null;
+}

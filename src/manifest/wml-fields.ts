@@ -22,6 +22,11 @@ export const MANIFEST = table("", {
     meaning: "the bucket that gets model and logs; without it the embedded bucket `trained-models`",
     aliases: ["training_results"],
   },
+  evaluation_metrics: {
+    type: "map",
+    required: false,
+    meaning: "how metrics are found in the program's output, as FfDL's manifests say it",
+  },
 });
 
 export const MODEL_DEFINITION = table("model_definition", {
@@ -37,8 +42,11 @@ export const MODEL_DEFINITION = table("model_definition", {
   definition_location: {
     type: "any",
     required: false,
-    meaning: "where the code was, before October 2017",
-    ignored: "the code comes in the ZIP",
+    meaning: "where the code was stored in October 2017",
+    refused: {
+      fact: "names code that was stored with the service of 2017, which is gone",
+      hint: "Remove the line, and give the code as a ZIP or folder beside the manifest.",
+    },
   },
 });
 
@@ -60,11 +68,15 @@ export const FRAMEWORK = table("model_definition.framework", {
     meaning: "the version as text, such as 1.10 or 1.2-py3; `any` where every version will do",
   },
   runtimes: {
-    type: "any",
+    type: "map or list of one",
     required: false,
-    meaning: "the Python version, since 2018",
-    ignored: "the environment that this server has for the framework decides which Python runs",
+    meaning: "a map of name and version, since 2018: the Python that is wanted",
   },
+});
+
+export const RUNTIME = table("model_definition.framework.runtimes", {
+  name: { type: "text", required: true, meaning: "always `python`" },
+  version: { type: "text", required: true, meaning: "a version such as 3.5, of which only the 3 is binding" },
 });
 
 export const EXECUTION = table("model_definition.execution", {
@@ -80,6 +92,20 @@ export const EXECUTION = table("model_definition.execution", {
     aliases: ["resourceType"],
   },
   compute_configuration: { type: "map", required: false, meaning: "a map of name and nodes, since 2018" },
+  devices: { type: "number", required: false, meaning: "the number of devices for each learner, instead of a size" },
+  device_type: {
+    type: "text",
+    required: false,
+    meaning: "k80, p100, v100 or another type of GPU; `cpu` for a run that wants none",
+  },
+  gpus: {
+    type: "number",
+    required: false,
+    meaning: "GPUs, as FfDL's manifests say it",
+    refused: { fact: "is a field of FfDL's", hint: "Write 'devices' with the number, or 'device_type: cpu' for none." },
+  },
+  cpus: { type: "number", required: false, meaning: "CPUs for each learner, such as 0.5" },
+  memory: { type: "text", required: false, meaning: "memory for each learner, such as 1.5GiB" },
 });
 
 export const COMPUTE_CONFIGURATION = table("model_definition.execution.compute_configuration", {

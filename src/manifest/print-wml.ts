@@ -1,0 +1,90 @@
+import type { BucketReference, ConnectionCredentials, Credentials, TrainingSpec } from "../domain/training-spec.ts";
+import { CANONICAL_TYPES } from "./connection-fields.ts";
+import { withoutNulls } from "./conversion.ts";
+import type { Note } from "./conversion.ts";
+import { SIZES, sizeFor } from "./device-sizes.ts";
+import { printMemory } from "./memory-size.ts";
+import { printS3, printSwift } from "./print-connection.ts";
+import { printMetrics } from "./print-metrics.ts";
+
+const S3_KEYS = { endpoint: "endpoint_url", keyId: "aws_access_key_id", secret: "aws_secret_access_key" };
+
+/** Watson ML's manifest, as it was from the page of November 2017 on. */
+export function wmlManifest(spec: TrainingSpec, credentials: Credentials, note: Note): object {
+  if (spec.evaluationMetrics !== null) note("evaluationMetrics", "Watson ML has no 'evaluation_metrics'; left out.");
+  if (spec.cpus !== null) note("cpus", `Watson ML takes no number of CPUs; ${spec.cpus} is left out.`);
+  if (spec.memoryBytes !== null) {
+    note("memoryBytes", `Watson ML takes no amount of memory; ${printMemory(spec.memoryBytes)} is left out.`);
+  }
+  if ([spec.data, spec.results].some((reference) => reference?.connection.type === "directory")) {
+    note(null, "Watson ML has no store of the type 'directory'; only Trainyard reads it.");
+  }
+  return manifest(spec, credentials, wmlResources(spec, note), {});
+}
+
+/** Ours: the same with the fields that Watson ML had no place for. */
+export function trainyardManifest(spec: TrainingSpec, credentials: Credentials): object {
+  const { devices, learners, cpus, memoryBytes, deviceType, evaluationMetrics } = spec;
+  const size = sizeFor({ devices, deviceType: null });
+  const resources = withoutNulls({
+    ...(size === undefined ? { devices } : { resource: size }),
+    compute_configuration: learners === 1 ? null : { nodes: learners },
+    device_type: deviceType,
+    cpus,
+    memory: memoryBytes === null ? null : printMemory(memoryBytes),
+  });
+  const metrics = evaluationMetrics === null ? {} : { evaluation_metrics: printMetrics(evaluationMetrics) };
+  return manifest(spec, credentials, resources, metrics);
+}
+
+function wmlResources({ devices, deviceType, learners }: TrainingSpec, note: Note): object {
+  const nodes = learners === 1 ? {} : { nodes: learners };
+  const typed = deviceType === null ? undefined : sizeFor({ devices, deviceType });
+  if (typed !== undefined) return { compute_configuration: { name: typed, ...nodes } };
+  if (deviceType !== null) {
+    note("deviceType", `Watson ML has no size for ${devices} x '${deviceType}'; the type is left out.`);
+  }
+  const size = sizeFor({ devices, deviceType: null });
+  if (size === undefined) {
+    note("devices", `Watson ML has no size for ${devices} devices; 'large' asks for ${SIZES.large}.`);
+  }
+  const name = size ?? "large";
+  return learners === 1 ? { resource: name } : { compute_configuration: { name, ...nodes } };
+}
+
+function manifest(spec: TrainingSpec, credentials: Credentials, resources: object, more: object): object {
+  const { name, description, author, framework, command, data, results } = spec;
+  const python = framework.python === null ? {} : { runtimes: { name: "python", version: framework.python } };
+  return {
+    model_definition: withoutNulls({
+      name,
+      description,
+      author: author === null ? null : withoutNulls({ ...author }),
+      framework: { name: framework.name, version: framework.version, ...python },
+      execution: { command, ...resources },
+    }),
+    ...(data === null ? {} : { training_data_reference: reference(data, "source", credentials.data) }),
+    training_results_reference: reference(results, "target", credentials.results),
+    ...more,
+  };
+}
+
+function reference(
+  { bucket, name, connection }: BucketReference,
+  key: "source" | "target",
+  credentials: ConnectionCredentials | null,
+): object {
+  return withoutNulls({
+    name,
+    connection: printConnection(connection, credentials),
+    [key]: { bucket, type: CANONICAL_TYPES[connection.type] },
+  });
+}
+
+function printConnection(
+  connection: BucketReference["connection"],
+  credentials: ConnectionCredentials | null,
+): object | null {
+  if (connection.type === "directory") return connection.root === null ? null : { root: connection.root };
+  return connection.type === "s3" ? printS3(connection, credentials, S3_KEYS) : printSwift(connection, credentials);
+}
