@@ -3,7 +3,7 @@ import { initial } from "./0001-initial.ts";
 
 /**
  * Every step from an empty database to this program's, in order. A released step never changes;
- * a new one is added at the end (`contributing/add-a-migration.md`).
+ * a new one is added at the end (`contributing/checklists/migration.md`).
  */
 export const migrations: Readonly<Record<string, Migration>> = {
   "0001-initial": { up: initial },

@@ -7,6 +7,7 @@ import { createInterface } from "node:readline";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { systemClock } from "../../base/clock.ts";
+import { sampleRun } from "../conformance.ts";
 import { openSqliteStore } from "./open.ts";
 
 /** Inserts runs, eight at a time and for ever, and prints each id once the store has promised it. */
@@ -27,26 +28,7 @@ const WRITER = `
   }));
 `;
 
-const TEMPLATE = JSON.stringify({
-  owner: "admin",
-  spec: { name: "durable" },
-  definitionSha256: "a".repeat(64),
-  definitionSizeBytes: 1,
-  state: "pending",
-  attempt: 1,
-  version: 1,
-  startedAt: null,
-  endedAt: null,
-  stopRequestedAt: null,
-  stopGraceMs: null,
-  devices: [],
-  environment: null,
-  handles: [],
-  outcome: null,
-  failure: null,
-  results: null,
-  warnings: [],
-});
+const TEMPLATE = JSON.stringify(sampleRun());
 
 /** The ids that were promised before the writer was killed, at the moment of the n-th. */
 async function writeUntilKilled(path: string, promises: number): Promise<readonly string[]> {
