@@ -35,6 +35,9 @@ export async function awaitEndings(
   );
 }
 
+/** A file's time comes from the kernel's tick, which may lie this far behind the clock that a wish to stop is dated by. */
+const KERNEL_TICK_MS = 20;
+
 /** Completed only if every learner ended with 0; else the failure that came first, which the later ones followed from. */
 export function outcomeOfEndings(
   endings: readonly LearnerEnding[],
@@ -42,12 +45,10 @@ export function outcomeOfEndings(
   contextOf: (learner: number) => FailureContext,
 ): RunOutcome {
   const [first] = endings.filter(({ ending }) => !isSuccess(ending)).toSorted((a, b) => timeOf(a) - timeOf(b));
-  const isStopped = run.stopRequestedAt !== null;
-  if (first === undefined) {
-    const last = Math.max(...endings.map(timeOf));
-    return isStopped && last >= (run.stopRequestedAt?.getTime() ?? 0) ? { state: "canceled" } : { state: "completed" };
-  }
-  if (isStopped && timeOf(first) >= (run.stopRequestedAt?.getTime() ?? 0)) return { state: "canceled" };
+  const decisive = first === undefined ? Math.max(...endings.map(timeOf)) : timeOf(first);
+  const isStopped = run.stopRequestedAt !== null && decisive + KERNEL_TICK_MS >= run.stopRequestedAt.getTime();
+  if (isStopped) return { state: "canceled" };
+  if (first === undefined) return { state: "completed" };
   const outcome = outcomeOf(first.ending, contextOf(first.learner));
   return endings.length === 1 || outcome.state !== "failed" ? outcome : nameLearner(outcome, first.learner);
 }

@@ -119,11 +119,11 @@ export class Lifecycle {
 
   async #prepareAndStart(run: Run, carried: Carried): Promise<void> {
     const { book, clock } = this.#parts;
-    const signal = AbortSignal.any([carried.stop.signal, this.#shutdown.signal]);
+    const signals = { stop: carried.stop.signal, shutdown: this.#shutdown.signal };
     const startedAt = clock.now();
     let started: Started;
     try {
-      started = await prepareAndStart(this.#parts, run, startedAt, signal);
+      started = await prepareAndStart(this.#parts, run, startedAt, signals);
     } catch (error) {
       this.#shutdown.signal.throwIfAborted();
       const isStopped = carried.stop.signal.aborted;
@@ -131,8 +131,8 @@ export class Lifecycle {
       return this.#toStoring(run, isStopped ? { state: "canceled" } : outcomeOfStaging(error, context(run, [])));
     }
     const { handles, environment } = started;
-    const change = { startedAt, handles, environment: environment.label };
-    await book.advance(run.id, "running", change, `The program started in ${environment.label}.`);
+    const place = environment === null ? "" : ` in ${environment}`;
+    await book.advance(run.id, "running", { startedAt, handles, environment }, `The program started${place}.`);
   }
 
   async #awaitEnd(run: Run, carried: Carried): Promise<void> {

@@ -7,7 +7,7 @@ import type { Environment, EnvironmentCatalogue } from "../environments/environm
 import { learnerTask } from "./launcher.ts";
 import type { Machine } from "./machine.ts";
 import { arrangeRendezvous } from "./rendezvous.ts";
-import { learnerDirectory, learnersOf, runDirectory } from "./run-directory.ts";
+import { learnerDirectory, learnersOf, runDirectory, type RunDirectory } from "./run-directory.ts";
 import { stage, type StagerParts } from "./stager.ts";
 
 /** How long until all learners of a run must be up. On one machine this takes milliseconds; a full process table takes for ever. */
@@ -24,7 +24,15 @@ export interface PreparationParts extends StagerParts {
 export interface Started {
   /** One for each learner, in order. */
   readonly handles: readonly Handle[];
-  readonly environment: Environment;
+  /** For people; null where a server before this one started them and the environment is no longer there. */
+  readonly environment: string | null;
+}
+
+export interface PreparationSignals {
+  /** The user wants the run to end. */
+  readonly stop: AbortSignal;
+  /** The server ends; learners live on. */
+  readonly shutdown: AbortSignal;
 }
 
 /**
@@ -35,7 +43,7 @@ export async function prepareAndStart(
   parts: PreparationParts,
   run: Run,
   startedAt: Date,
-  signal: AbortSignal,
+  signals: PreparationSignals,
 ): Promise<Started> {
   const directory = runDirectory(parts.home, run.id);
   const learners = learnersOf(run);
@@ -43,11 +51,28 @@ export async function prepareAndStart(
     learners.map(async (learner) => parts.engine.find(learnerDirectory(directory, learner), run.attempt)),
   );
   const live = found.filter((handle) => handle !== undefined);
-  const environment = await environmentFor(parts, run, signal);
-  if (live.length === learners.length) return { handles: live, environment };
-  // A stop that was asked for between the starts of two learners: the live ones are what there is to stop.
-  if (signal.aborted && live.length > 0) return { handles: live, environment };
+  // All are at work; or a stop came between the starts of two, and the live ones are what there is to stop.
+  if (live.length === learners.length || (signals.stop.aborted && live.length > 0)) {
+    return { handles: live, environment: await labelFor(parts, run, signals.shutdown) };
+  }
+  try {
+    return await startAll(parts, run, directory, startedAt, AbortSignal.any([signals.stop, signals.shutdown]));
+  } catch (error) {
+    signals.shutdown.throwIfAborted();
+    await Promise.all(live.map(async (handle) => parts.engine.stop(handle, 0)));
+    throw error;
+  }
+}
+
+async function startAll(
+  parts: PreparationParts,
+  run: Run,
+  directory: RunDirectory,
+  startedAt: Date,
+  signal: AbortSignal,
+): Promise<Started> {
   signal.throwIfAborted();
+  const environment = await environmentFor(parts, run, signal);
   await stage(parts, run, await parts.openCredentials(run.id), signal);
   const meeting = join(directory.root, `attempt-${run.attempt}.rendezvous`);
   const launch = {
@@ -56,12 +81,19 @@ export async function prepareAndStart(
     environment,
     path: await parts.pathFor(environment),
     machine: parts.machine,
-    rendezvous: await arrangeRendezvous(meeting, learners.length),
+    rendezvous: await arrangeRendezvous(meeting, run.spec.learners),
     startedAt,
   };
   const limit = AbortSignal.any([signal, AbortSignal.timeout(ALL_UP_LIMIT_MS)]);
-  const starts = learners.map(async (learner) => parts.engine.start(learnerTask(launch, learner), limit));
-  return { handles: await allOrNone(parts.engine, starts), environment };
+  const starts = learnersOf(run).map(async (learner) => parts.engine.start(learnerTask(launch, learner), limit));
+  return { handles: await allOrNone(parts.engine, starts), environment: environment.label };
+}
+
+/** What to call the environment of learners that run already; they do not need it to be found again. */
+async function labelFor(parts: PreparationParts, run: Run, signal: AbortSignal): Promise<string | null> {
+  const { name, version } = run.spec.framework;
+  const resolution = await parts.environments.resolve(name, version, signal);
+  return resolution.found ? resolution.environment.label : null;
 }
 
 async function environmentFor(parts: PreparationParts, run: Run, signal: AbortSignal): Promise<Environment> {

@@ -172,7 +172,10 @@ export class RunService {
     const run = await this.#parts.book.get(id);
     const { learners } = run.spec;
     if (learner > learners) {
-      throw requestInvalid(`Run '${id}' has no learner ${learner}.`, `Its learners are numbered from 1 to ${learners}.`);
+      throw requestInvalid(
+        `Run '${id}' has no learner ${learner}.`,
+        `Its learners are numbered from 1 to ${learners}.`,
+      );
     }
     const path = join(learnerDirectory(runDirectory(this.#parts.home, id), learner), TRAINING_LOG);
     return { path, isComplete: isLogComplete(run) };

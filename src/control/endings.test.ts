@@ -1,0 +1,44 @@
+import { expect, test } from "vitest";
+import { pendingRun } from "../../test/fixtures/pending-run.ts";
+import type { Ending } from "../engines/engine.ts";
+import { outcomeOfEndings, type LearnerEnding } from "./endings.ts";
+
+const context = () => ({ phase: "running", attempt: 1, logTail: [] }) as const;
+
+function exited(learner: number, exitCode: number, atMs: number): LearnerEnding {
+  const ending: Ending = { status: "exited", exitCode, signal: null, endedAt: new Date(atMs) };
+  return { learner, ending, seenAt: new Date(atMs + 1000) };
+}
+
+const stoppedAt = (ms: number) => pendingRun({ stopRequestedAt: new Date(ms) });
+
+test("a run completes only if every learner ended with 0", () => {
+  expect(outcomeOfEndings([exited(1, 0, 1), exited(2, 0, 2)], pendingRun(), context)).toEqual({ state: "completed" });
+  expect(outcomeOfEndings([exited(1, 0, 1), exited(2, 1, 2)], pendingRun(), context)).toMatchObject({
+    state: "failed",
+  });
+});
+
+test("the failure that came first is the run's, whatever order they were noticed in", () => {
+  const outcome = outcomeOfEndings([exited(1, 1, 900), exited(2, 9, 100), exited(3, 143, 950)], pendingRun(), context);
+  expect(outcome).toMatchObject({ failure: { learner: 2, exitCode: 9 } });
+});
+
+test("a learner that nobody saw end makes the run fail as lost", () => {
+  const lost: LearnerEnding = { learner: 2, ending: { status: "lost", reason: "no record" }, seenAt: new Date(5) };
+  expect(outcomeOfEndings([exited(1, 1, 100), lost], pendingRun(), context)).toMatchObject({
+    failure: { cause: "learner_lost", learner: 2, exitCode: null },
+  });
+});
+
+test("a program that ended before the wish to stop keeps its own outcome; after it the run is canceled", () => {
+  expect(outcomeOfEndings([exited(1, 0, 1000)], stoppedAt(5000), context)).toEqual({ state: "completed" });
+  expect(outcomeOfEndings([exited(1, 3, 1000)], stoppedAt(5000), context)).toMatchObject({ state: "failed" });
+  for (const code of [0, 1, 143]) {
+    expect(outcomeOfEndings([exited(1, code, 6000)], stoppedAt(5000), context)).toEqual({ state: "canceled" });
+  }
+});
+
+test("a file's time that lags by a kernel tick does not make a stopped program a failed one", () => {
+  expect(outcomeOfEndings([exited(1, 143, 4992)], stoppedAt(5000), context)).toEqual({ state: "canceled" });
+});
