@@ -21,10 +21,10 @@ export function load(): number {
   return loadavg()[0] ?? Number.NaN;
 }
 
-/** The first line that a program prints about itself, on either stream; "not here" when there is no such program. */
+/** The first line that a program prints about itself, on either stream; "not here" when there is no such program or it fails. */
 export function firstLine(program: string, args: readonly string[]): string {
-  const { stdout, stderr, error } = spawnSync(program, args, { encoding: "utf8" });
-  if (error !== undefined) return "not here";
+  const { stdout, stderr, status } = spawnSync(program, args, { encoding: "utf8" });
+  if (status !== 0) return "not here";
   return `${stdout}${stderr}`.trim().split("\n", 1)[0] ?? "";
 }
 

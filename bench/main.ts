@@ -2,11 +2,15 @@
 // `bench/results/`. `npm run bench -- NAME ... [--full]` measures only these, or as long as the goals demand.
 import { parseArgs } from "node:util";
 import { acceptToStart } from "./accept-to-start.ts";
+import { commandLine } from "./command-line.ts";
 import type { Benchmark } from "./harness.ts";
+import { install } from "./install.ts";
 import { machineFacts } from "./machine.ts";
 import { Report } from "./report.ts";
+import { startUp } from "./start-up.ts";
+import { taxOnTraining } from "./tax-on-training.ts";
 
-const BENCHMARKS: readonly Benchmark[] = [acceptToStart];
+const BENCHMARKS: readonly Benchmark[] = [acceptToStart, startUp, commandLine, taxOnTraining, install];
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({

@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { Agent, request } from "node:http";
+import { Agent, type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { packDirectory } from "../src/archive/pack-archive.ts";
@@ -23,6 +24,12 @@ export async function makeTemporaryFolder(name: string): Promise<TemporaryFolder
   return { path, [Symbol.asyncDispose]: remove };
 }
 
+/** The settings of whoever measures stay out of what is measured. */
+export function smallEnvironment(): { readonly PATH: string; readonly HOME: string } {
+  const { PATH = "", HOME = "" } = process.env;
+  return { PATH, HOME };
+}
+
 /** A real server process. Disposing of it ends it politely. */
 export interface Service extends AsyncDisposable {
   readonly pid: number;
@@ -36,26 +43,30 @@ export interface Service extends AsyncDisposable {
   stopRun(id: string): Promise<void>;
 }
 
-/** `environment` is added to a small one, so that the settings of whoever measures stay out of it. */
 export async function startService(home: string, environment: Record<string, string> = {}): Promise<Service> {
-  const { PATH = "", HOME = "" } = process.env;
+  // Into a file: read by us, it would take time on the same cores.
+  const logFile = `${home}.log`;
+  const log = openSync(logFile, "a");
   const startMs = performance.now();
-  const child = spawn(TRAINYARD, ["serve", "--home", home, "--listen", "127.0.0.1:0"], {
-    env: { PATH, HOME, ...environment },
-    // Its log would be read by us, on the same cores.
-    stdio: ["ignore", "pipe", "ignore"],
-  });
+  const env = { ...smallEnvironment(), ...environment };
+  const args = ["serve", "--home", home, "--listen", "127.0.0.1:0"];
+  const child = spawn(TRAINYARD, args, { env, stdio: ["ignore", "pipe", log] });
+  closeSync(log);
   const exited = once(child, "exit");
+  const { stdout } = child;
+  if (stdout === null) throw new TypeError("The server was spawned without stdout.");
   let printed = "";
   let url: string | undefined;
-  for await (const text of child.stdout.setEncoding("utf8").iterator({ destroyOnReturn: false })) {
+  for await (const text of stdout.setEncoding("utf8").iterator({ destroyOnReturn: false })) {
     printed += text as string;
     url = READY.exec(printed)?.[1];
     if (url !== undefined) break;
   }
   const readyMs = performance.now() - startMs;
   const pid = child.pid;
-  if (url === undefined || pid === undefined) throw new Error(`The server ended before it was ready: ${printed}`);
+  if (url === undefined || pid === undefined) {
+    throw new Error(`The server ended before it was ready: ${await readFile(logFile, "utf8")}`);
+  }
   const token = (await readFile(join(home, "admin-token"), "utf8")).trim();
   const client = new ApiClient(url, token);
   return {
@@ -124,7 +135,7 @@ class ApiClient {
     });
     const answered = once(sent, "response");
     sent.end(body);
-    const [answer] = (await answered) as [import("node:http").IncomingMessage];
+    const [answer] = (await answered) as [IncomingMessage];
     const chunks: Buffer[] = [];
     for await (const chunk of answer) chunks.push(chunk as Buffer);
     const text = Buffer.concat(chunks).toString();
