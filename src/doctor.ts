@@ -100,10 +100,10 @@ async function nearestExisting(path: string): Promise<string> {
 
 async function deviceCheck(settings: Settings): Promise<DoctorCheck> {
   const devices = await findDevices({ cpuSlots: settings.cpuSlots });
-  if (devices[0]?.kind === "nvidia") {
-    return ok("devices", `${devices.length} GPU: ${devices.map(({ id, name }) => `${id} ${name}`).join(", ")}`);
-  }
-  return ok("devices", `no NVIDIA GPU; ${devices.length} CPU slots on ${availableParallelism()} cores`);
+  const gpus = devices.filter((device) => device.kind === "nvidia");
+  const names = gpus.map(({ id, name }) => `${id} ${name}`).join(", ");
+  const slots = `${devices.length - gpus.length} CPU slots on ${availableParallelism()} cores`;
+  return ok("devices", gpus.length === 0 ? `no NVIDIA GPU; ${slots}` : `${names}; ${slots}`);
 }
 
 async function environmentChecks(settings: Settings): Promise<DoctorCheck[]> {

@@ -65,6 +65,7 @@ async function startServer(home: string, settings: Settings): Promise<RunningSer
     network: { allow, allowPrivate: allowPrivate ?? isLoopback(settings.listen) },
     retry: settings.storeRetry,
     clock,
+    onRetry: (store, fact) => app.log.warn({ store, ...fact }, "a request to a data store failed; trying again"),
   });
   const devices = await findDevices({ cpuSlots: settings.cpuSlots });
   const control = createControl({

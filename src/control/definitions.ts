@@ -11,6 +11,8 @@ export class Definitions {
   readonly #store: Store;
   /** Submissions between taking the file in and their row in the database, by SHA-256. */
   readonly #arriving = new Map<string, number>();
+  /** Removals under way: a ZIP that arrives meanwhile is put in place after them, never before. */
+  readonly #leaving = new Map<string, Promise<void>>();
 
   constructor(home: string, store: Store) {
     this.#folder = join(home, "definitions");
@@ -28,6 +30,7 @@ export class Definitions {
   async takeOver<T>(uploadedPath: string, sha256: string, register: () => Promise<T>): Promise<T> {
     this.#arriving.set(sha256, (this.#arriving.get(sha256) ?? 0) + 1);
     try {
+      await this.#leaving.get(sha256);
       await rename(uploadedPath, this.path(sha256));
       await syncFolder(this.#folder);
       const registered = await register();
@@ -50,8 +53,10 @@ export class Definitions {
   async removeUnused(sha256: string): Promise<void> {
     if (await this.#store.isDefinitionUsed(sha256)) return;
     // Asked after the wait: a submission that began meanwhile keeps the file.
-    if (this.#arriving.has(sha256)) return;
-    await rm(this.path(sha256), { force: true });
+    if (this.#arriving.has(sha256) || this.#leaving.has(sha256)) return;
+    const leaving = rm(this.path(sha256), { force: true }).finally(() => this.#leaving.delete(sha256));
+    this.#leaving.set(sha256, leaving);
+    await leaving;
   }
 }
 

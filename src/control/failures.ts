@@ -90,6 +90,9 @@ const DATA_HINTS: Partial<Record<Cause, string>> = {
   disk_full: "Free space on the server's disk, then submit again.",
 };
 
+const ADDRESS_HINT =
+  "Use the store's public endpoint, or ask the operator to allow the address in stores.network.allow.";
+
 /** The outcome of a run whose code or data could not be brought into place. */
 export function outcomeOfStaging(error: unknown, context: FailureContext): RunOutcome {
   if (isDiskFull(error)) {
@@ -97,7 +100,8 @@ export function outcomeOfStaging(error: unknown, context: FailureContext): RunOu
   }
   if (error instanceof RemoteError) {
     const cause = DATA_CAUSES[error.reason];
-    return failed(context, cause, error.message, DATA_HINTS[cause] ?? "");
+    const hint = error.reason === "address_refused" ? ADDRESS_HINT : DATA_HINTS[cause];
+    return failed(context, cause, error.message, hint ?? "");
   }
   if (error instanceof ServiceError) {
     const cause = error.code === "environment_unavailable" ? "environment_missing" : "start_failed";

@@ -14,6 +14,7 @@ import {
   runNotFound,
   tooManyDevices,
 } from "../domain/errors.ts";
+import type { Device } from "../domain/device.ts";
 import { newRunId } from "../domain/run-id.ts";
 import { isTerminal, type Run } from "../domain/run.ts";
 import type { Credentials, TrainingSpec } from "../domain/training-spec.ts";
@@ -22,7 +23,7 @@ import { waitForGrowth } from "../logs/log-file.ts";
 import { readManifest } from "../manifest/read-manifest.ts";
 import type { RunEvent, RunPage, RunQuery, Store } from "../store/store.ts";
 import type { Definitions } from "./definitions.ts";
-import { waitingFor, type Machine } from "./machine.ts";
+import { deviceKindFor, waitingFor, type Machine } from "./machine.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { listResults, type ResultListing } from "./result-listing.ts";
 import type { RunBook } from "./run-book.ts";
@@ -68,8 +69,9 @@ export class RunService {
     this.#parts = parts;
   }
 
-  get deviceKind(): string {
-    return this.#parts.machine.devices[0]?.kind ?? "cpu_slot";
+  /** What a device of the run is on this machine. */
+  deviceKindOf(run: Run): Device["kind"] {
+    return deviceKindFor(run.spec, this.#parts.machine);
   }
 
   /**

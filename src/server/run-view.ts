@@ -6,7 +6,7 @@ import type { BucketReference, Connection } from "../domain/training-spec.ts";
 import type { RunService } from "./services.ts";
 
 /** A run as others may see it. It is built from the training spec, which has no credentials to show. */
-export function viewRun(run: Run, runs: Pick<RunService, "deviceKind" | "waiting" | "localCopy">): RunView {
+export function viewRun(run: Run, runs: Pick<RunService, "deviceKindOf" | "waiting" | "localCopy">): RunView {
   const { spec } = run;
   return {
     id: run.id,
@@ -26,7 +26,7 @@ export function viewRun(run: Run, runs: Pick<RunService, "deviceKind" | "waiting
     command: spec.command,
     devices: [...run.devices],
     devicesRequested: spec.devices,
-    deviceKind: runs.deviceKind,
+    deviceKind: runs.deviceKindOf(run),
     learners: spec.learners,
     data: spec.data === null ? null : viewBucket(spec.data),
     results: {

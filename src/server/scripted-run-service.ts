@@ -11,7 +11,6 @@ import type { ListQuery, ResultObjects, RunService, StoryEvent, SubmitRequest } 
 
 /** A run service in memory whose runs move only when a test says so. Logs are real files in `directory`. */
 export class ScriptedRunService implements RunService {
-  readonly deviceKind = "cpu_slot";
   /** Submissions that came through, in order. */
   readonly submissions: SubmitRequest[] = [];
   /** Thrown by the next call of `submit`, then forgotten. */
@@ -105,6 +104,10 @@ export class ScriptedRunService implements RunService {
   async results(id: string, _signal: AbortSignal): Promise<ResultObjects> {
     const isStored = this.#find(id).results !== null;
     return { source: isStored ? "bucket" : "local", objects: [{ key: "model", sizeBytes: 3 }], truncated: false };
+  }
+
+  deviceKindOf(): string {
+    return "cpu_slot";
   }
 
   waiting(run: Run): { reason: string; position: number } | null {

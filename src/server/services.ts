@@ -44,8 +44,8 @@ export interface ResultObjects {
  * when there is none.
  */
 export interface RunService {
-  /** What a device is on this machine: `nvidia` or `cpu_slot`. */
-  readonly deviceKind: string;
+  /** What a device of this run is: `nvidia` or `cpu_slot`. */
+  deviceKindOf(run: Run): string;
   submit(request: SubmitRequest, signal: AbortSignal): Promise<{ readonly run: Run; readonly created: boolean }>;
   get(id: string): Promise<Run>;
   /** Resolves once the run's version is greater than `afterVersion`. */

@@ -14,12 +14,19 @@ async function pathWithNvidiaSmi(body: string) {
 }
 
 describe("findDevices", () => {
+  it("gives CPU slots behind the GPUs, for runs that want no GPU", async () => {
+    await using path = await pathWithNvidiaSmi('echo "0, GPU-5d1e0a3c, NVIDIA H200"');
+    const devices = await findDevices({ cpuSlots: 2, env: { PATH: path.PATH } });
+    expect(devices.map(({ id }) => id)).toEqual(["gpu-0", "cpu-0", "cpu-1"]);
+  });
+
   it("gives each NVIDIA GPU with the driver's index, name and UUID", async () => {
     await using path = await pathWithNvidiaSmi(`
       [ "$*" = "--query-gpu=index,uuid,name --format=csv,noheader" ] || exit 9
       echo "0, GPU-5d1e0a3c-1f6d-7f0e-2a65-0c4f7a2f1b11, NVIDIA H200"
       echo "3, GPU-9a0b2f64-97e5-41d0-b2a1-55de3f0a8c02, NVIDIA RTX PRO 6000, Server Edition"`);
-    expect(await findDevices({ cpuSlots: 2, env: { PATH: path.PATH } })).toEqual([
+    const devices = await findDevices({ cpuSlots: 2, env: { PATH: path.PATH } });
+    expect(devices.filter(({ kind }) => kind === "nvidia")).toEqual([
       { id: "gpu-0", kind: "nvidia", name: "NVIDIA H200", uuid: "GPU-5d1e0a3c-1f6d-7f0e-2a65-0c4f7a2f1b11" },
       {
         id: "gpu-3",

@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import type { Device } from "../../domain/device.ts";
 
 export interface DeviceSearch {
-  /** Slots on a machine without a GPU; null for as many as cores, and at least 4, so that every size of a manifest can run. */
+  /** How many slots; null for as many as cores, and at least 4, so that every size of a manifest can run. */
   readonly cpuSlots: number | null;
   /** Where `nvidia-smi` is looked for (PATH) and what it sees; the service's own environment when left out. */
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -15,10 +15,13 @@ const LEAST_CPU_SLOTS = 4;
 const QUERY_TIMEOUT_MS = 20_000;
 const QUERY = ["--query-gpu=index,uuid,name", "--format=csv,noheader"];
 
-/** What this machine can grant: its NVIDIA GPUs, or CPU slots when `nvidia-smi` is missing, fails or knows of none. */
+/**
+ * What this machine can grant: its NVIDIA GPUs, none when `nvidia-smi` is missing, fails or knows of none, and behind
+ * them CPU slots, for runs that want no GPU or find none here.
+ */
 export async function findDevices(search: DeviceSearch): Promise<readonly Device[]> {
   const gpus = await findGpus(search.env ?? process.env);
-  return gpus.length > 0 ? gpus : cpuSlots(search.cpuSlots ?? Math.max(LEAST_CPU_SLOTS, availableParallelism()));
+  return [...gpus, ...cpuSlots(search.cpuSlots ?? Math.max(LEAST_CPU_SLOTS, availableParallelism()))];
 }
 
 async function findGpus(env: Readonly<Record<string, string | undefined>>): Promise<readonly Device[]> {
