@@ -46,7 +46,7 @@ async function train(home: string, example: string): Promise<boolean> {
   say(
     `The bucket fashion-mnist-training-data holds ${readdirSync(bucket).length} files: 6,000 + 1,000 images of Fashion-MNIST.`,
   );
-  await packDirectory(example, join(work, "tf-model.zip"));
+  await packPrograms(example, join(work, "code"), join(work, "tf-model.zip"));
   cpSync(join(example, "job.yaml"), join(work, "job.yaml"));
   say(`The manifest, job.yaml:\n\n${indent(readFileSync(join(work, "job.yaml"), "utf8"))}`);
 
@@ -65,6 +65,15 @@ async function train(home: string, example: string): Promise<boolean> {
   say(`Test accuracy: ${(100 * accuracy).toFixed(1)} % on 1,000 images that the model had not seen.`);
   if (!isGood) say(`That is less than the ${100 * WANTED_ACCURACY} % this example should reach; something is wrong.`);
   return isGood;
+}
+
+/** The model definition is the programs alone; manifest and README stay outside, as on the page of 2017. */
+async function packPrograms(example: string, folder: string, zip: string): Promise<void> {
+  const isProgram = /\.(?:py|mjs)$/;
+  for (const name of readdirSync(example).filter((file) => isProgram.test(file))) {
+    cpSync(join(example, name), join(folder, name));
+  }
+  await packDirectory(folder, zip);
 }
 
 async function startServer(home: string): Promise<ChildProcess> {
