@@ -85,7 +85,6 @@ function nameFault(name: string, segments: readonly string[], separator: "/" | "
   if (/^[/\\]/.test(name)) return "is absolute";
   if (/^[a-zA-Z]:/.test(name)) return "begins with a drive letter";
   if (separator === "/" && name.includes("\\")) return "holds a backslash";
-  if (separator === "\\" && name.includes("/")) return "holds a slash";
   if (/\p{Cc}/u.test(name)) return "holds a control character";
   // "./" before a name is harmless; a file called "." would have no name of its own.
   if (name.split(separator).at(-1) === ".") return "names no file";

@@ -1,5 +1,6 @@
+import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { access, mkdir, symlink, writeFile } from "node:fs/promises";
+import { access, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { RawEntry } from "../../test/fixtures/archives/raw-zip.ts";
@@ -7,10 +8,12 @@ import { rawZip } from "../../test/fixtures/archives/raw-zip.ts";
 import { listTree, openSandbox } from "../../test/fixtures/archives/sandbox.ts";
 import { ArchiveFile } from "./archive-file.ts";
 import { DEFAULT_ARCHIVE_LIMITS } from "./archive-limits.ts";
+import { planArchive } from "./archive-plan.ts";
 import { extractArchive } from "./extract-archive.ts";
 import { inspectArchive } from "./inspect-archive.ts";
 import { readEntries } from "./read-entries.ts";
 import { resetDirectory } from "./reset-directory.ts";
+import { unpackLarge, unpackSmall } from "./unpack-file.ts";
 
 const SCRIPT = "#!/bin/sh\necho hello\n";
 
@@ -105,6 +108,25 @@ test("a folder with something in it, or a link to one, is never unpacked into", 
   await writeFile(join(sandbox.target, "left"), "over");
   await expect(extractArchive(path, sandbox.target)).rejects.toThrow("must be an empty folder");
   expect((await listTree(join(sandbox.directory, "other"))).length).toBe(0);
+});
+
+test.for([
+  ["small", 100],
+  ["large", 900_000],
+] as const)("a %s file never goes through a link or over a file that came in between", async ([, sizeBytes]) => {
+  await using sandbox = await openSandbox();
+  const content = randomBytes(sizeBytes);
+  await using archive = await ArchiveFile.open(await sandbox.write(rawZip({ entries: [{ name: "a", content }] })));
+  const { files } = await planArchive(archive, {});
+  const unpack = sizeBytes === 100 ? unpackSmall : unpackLarge;
+  const other = join(sandbox.directory, "other");
+  await writeFile(other, "precious");
+  await symlink(other, join(sandbox.target, "link"));
+  for (const file of files) {
+    await expect(unpack(archive, file, join(sandbox.target, "link"), undefined)).rejects.toThrow("EEXIST");
+    await expect(unpack(archive, file, other, undefined)).rejects.toThrow("EEXIST");
+  }
+  expect(await readFile(other, "utf8")).toBe("precious");
 });
 
 test("after a failed try the folder can be reset and used again", async () => {

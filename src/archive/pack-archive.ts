@@ -1,5 +1,5 @@
 import { lstat, open, readdir, rm } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { ZipFile } from "yazl";
@@ -29,7 +29,8 @@ interface PackedPath {
  * a ZIP inside `directory` does not pack itself.
  */
 export async function packDirectory(directory: string, outputPath: string): Promise<void> {
-  const paths = await listFolder(directory, "", resolve(outputPath));
+  // Listed before the output exists, so that it is not among the paths.
+  const paths = await listFolder(directory, "");
   if (!paths.some((path) => path.fileMode !== undefined)) {
     throw archiveUnreadable(`there are no files in '${showName(directory)}'`, "Name the folder with the program.");
   }
@@ -56,18 +57,18 @@ function zipOf(paths: readonly PackedPath[]): Readable {
   return bytes;
 }
 
-async function listFolder(folder: string, prefix: string, outputPath: string): Promise<readonly PackedPath[]> {
+async function listFolder(folder: string, prefix: string): Promise<readonly PackedPath[]> {
   const names = (await readdir(folder)).sort();
   const paths: PackedPath[] = [];
   for (const fileName of names) {
     const source = join(folder, fileName);
     const name = prefix + fileName;
     const segments = name.split("/");
-    if (isMacLitter(segments) || resolve(source) === outputPath) continue;
+    if (isMacLitter(segments)) continue;
     checkName(name, segments, "/");
     const status = await lstat(source);
     if (status.isDirectory()) {
-      const inside = await listFolder(source, `${name}/`, outputPath);
+      const inside = await listFolder(source, `${name}/`);
       if (inside.length > 0) paths.push(...inside);
       else paths.push({ source, name, fileMode: undefined });
     } else {
