@@ -4,6 +4,7 @@ import { inspectArchive } from "../archive/inspect-archive.ts";
 import { problemOf } from "../contract/problem.ts";
 import { readManifest, type ManifestReading } from "../manifest/read-manifest.ts";
 import { CliError } from "./cli-error.ts";
+import type { FilledManifest } from "./filled-manifest.ts";
 import { count, describePlace } from "./report.ts";
 
 export interface CheckedSubmission extends CheckReport {
@@ -22,15 +23,23 @@ export interface ArchiveToCheck {
 
 /** Everything that can be known about a submission without a server; nothing is thrown for a mistake of the user's. */
 export async function checkSubmission(
-  manifest: { readonly bytes: Uint8Array; readonly shown: string },
+  manifest: FilledManifest,
   archive: ArchiveToCheck | null,
 ): Promise<CheckedSubmission> {
   const { spec, problems, warnings } = readManifest(manifest.bytes, manifest.shown);
+  const manifestProblems = withFirst(manifest.problems, problems);
   const inspected = archive === null ? null : await inspect(archive);
   const archiveProblems = inspected !== null && "problem" in inspected ? [inspected.problem] : [];
   const inspection = inspected !== null && "files" in inspected ? inspected : null;
-  const all = [...problems, ...archiveProblems];
+  const all = [...manifestProblems, ...archiveProblems];
   return { spec: all.length === 0 ? spec : null, problems: all, warnings, inspection, manifestFile: manifest.shown };
+}
+
+/** In the order of the lines; where both name a place, what could not be filled in there tells more. */
+function withFirst(known: readonly ManifestProblem[], others: readonly ManifestProblem[]): ManifestProblem[] {
+  const told = new Set(known.map(({ path }) => path));
+  const all = [...known, ...others.filter(({ path }) => !told.has(path))];
+  return all.toSorted((a, b) => (a.line ?? Infinity) - (b.line ?? Infinity));
 }
 
 async function inspect(archive: ArchiveToCheck): Promise<ArchiveInspection | { readonly problem: ManifestProblem }> {

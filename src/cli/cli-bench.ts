@@ -77,6 +77,7 @@ export class CliBench implements AsyncDisposable {
       env: this.env,
       cwd: this.folder,
       readStdin: async () => this.stdin,
+      readSecret: async () => this.stdin,
       now: () => new Date("2017-10-26T12:16:51.123Z"),
       onInterrupt: (callback) => {
         this.interrupt = callback;

@@ -16,6 +16,8 @@ export interface CliIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   readStdin(): Promise<string>;
+  /** What is typed after the prompt, unseen; all of stdin where it is no terminal. */
+  readSecret(prompt: string): Promise<string>;
   now(): Date;
   /** Calls back on Ctrl-C instead of ending the process, until the returned function is called. */
   onInterrupt(callback: () => void): () => void;
@@ -34,10 +36,10 @@ export function processIo(): CliIo {
     stderr: outputOf(process.stderr),
     env: process.env,
     cwd: process.cwd(),
-    readStdin: async () => {
-      let text = "";
-      for await (const chunk of process.stdin.setEncoding("utf8")) text += chunk as string;
-      return text;
+    readStdin,
+    readSecret: async (prompt) => {
+      if (!process.stdin.isTTY) return await readStdin();
+      return await (await import("./hidden-line.ts")).readHiddenLine(prompt);
     },
     now: () => new Date(),
     onInterrupt: (callback) => {
@@ -50,6 +52,12 @@ export function processIo(): CliIo {
       return { home: data, config };
     },
   };
+}
+
+async function readStdin(): Promise<string> {
+  let text = "";
+  for await (const chunk of process.stdin.setEncoding("utf8")) text += chunk as string;
+  return text;
 }
 
 function outputOf(stream: NodeJS.WriteStream): Output {

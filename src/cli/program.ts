@@ -18,6 +18,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   stop: async () => (await import("./commands/stop.ts")).addStop,
   delete: async () => (await import("./commands/delete.ts")).addDelete,
   check: async () => (await import("./commands/check.ts")).addCheck,
+  convert: async () => (await import("./commands/convert.ts")).addConvert,
+  credentials: async () => (await import("./commands/credentials.ts")).addCredentials,
   serve: async () => (await import("./commands/serve.ts")).addServe,
   doctor: async () => (await import("./commands/doctor.ts")).addDoctor,
   login: async () => (await import("./commands/login.ts")).addLogin,

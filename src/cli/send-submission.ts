@@ -6,9 +6,10 @@ import type { RunView } from "../contract/run.ts";
 import { checkSubmission, refuseProblems } from "./check-submission.ts";
 import { connect, say, type Context } from "./context.ts";
 import { sayRetry } from "./detach.ts";
+import { readFilledManifest } from "./filled-manifest.ts";
 import { uploadProgress } from "./output/upload-progress.ts";
 import { describePlace } from "./report.ts";
-import { openDefinition, readManifestFile, tellApart } from "./submission.ts";
+import { openDefinition, tellApart } from "./submission.ts";
 
 export interface SendOptions {
   readonly idempotencyKey?: string | undefined;
@@ -26,16 +27,16 @@ export async function sendSubmission(
   options: SendOptions = {},
 ): Promise<RunView> {
   const files = await tellApart(first, second, context.io);
-  const manifest = await readManifestFile(files.manifest);
+  const manifest = await readFilledManifest(context, files.manifest);
   await using definition = await openDefinition(files);
   const archive = { path: definition.path, shown: files.definition.shown };
-  const checked = await checkSubmission({ bytes: manifest, shown: files.manifest.shown }, archive);
+  const checked = await checkSubmission(manifest, archive);
   refuseProblems(checked);
   if (options.isQuiet !== true) {
     for (const warning of checked.warnings) await say(context, `warning: ${describePlace(warning)}`);
   }
   const modelDefinition = await openAsBlob(definition.path);
-  return await upload(context, { manifest, modelDefinition }, options.idempotencyKey ?? randomUUID());
+  return await upload(context, { manifest: manifest.bytes, modelDefinition }, options.idempotencyKey ?? randomUUID());
 }
 
 /** A connection that breaks is tried again under the same key, so that the same submission never makes two runs. */

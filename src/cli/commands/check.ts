@@ -5,13 +5,14 @@ import type { ManifestReading } from "../../manifest/read-manifest.ts";
 import { onlyDefinition } from "../cli-error.ts";
 import { checkSubmission, type CheckedSubmission } from "../check-submission.ts";
 import { say, type Context } from "../context.ts";
+import { readFilledManifest } from "../filled-manifest.ts";
 import { outputOption, type Program } from "../options.ts";
 import { printData } from "../output/format.ts";
 import { printable } from "../output/printable.ts";
 import { formatPairs } from "../output/table.ts";
 import { count, describePlace } from "../report.ts";
 import { homeFor } from "../session.ts";
-import { look, openDefinition, readManifestFile, tellApart } from "../submission.ts";
+import { look, openDefinition, tellApart } from "../submission.ts";
 
 type Spec = NonNullable<ManifestReading["spec"]>;
 
@@ -46,11 +47,11 @@ async function checkFiles(context: Context, first: string, second: string | unde
   if (second === undefined) {
     const file = await look(first, "the manifest", io);
     if (file.kind === "archive" || file.kind === "folder") throw onlyDefinition(first);
-    return await checkSubmission({ bytes: await readManifestFile(file), shown: first }, null);
+    return await checkSubmission(await readFilledManifest(context, file), null);
   }
   const files = await tellApart(first, second, io);
   await using definition = await openDefinition(files);
-  const manifest = { bytes: await readManifestFile(files.manifest), shown: files.manifest.shown };
+  const manifest = await readFilledManifest(context, files.manifest);
   return await checkSubmission(manifest, { path: definition.path, shown: files.definition.shown });
 }
 

@@ -1,9 +1,9 @@
-import { chmod, mkdir, rename, writeFile } from "node:fs/promises";
 import { createClient } from "../../client/client.ts";
 import { wrongUse } from "../cli-error.ts";
 import { say, type Context } from "../context.ts";
 import { httpTransport } from "../http-transport.ts";
 import type { Program } from "../options.ts";
+import { writePrivateFile } from "../private-file.ts";
 import { checkedUrl, loginFile, tokenIn, type SavedLogin } from "../session.ts";
 
 export function addLogin(program: Program, context: Context): void {
@@ -22,7 +22,8 @@ export function addLogin(program: Program, context: Context): void {
       const token = flags.tokenFile === undefined ? await askToken(context) : await tokenIn(flags.tokenFile, io);
       if (token === "") throw wrongUse("The token is empty.", "Give it in a file (--token-file FILE) or on stdin.");
       await createClient({ url, token, fetch: httpTransport() }).call("listRuns", { query: { limit: 1 } });
-      const file = await saveLogin((await io.folders()).config, { url, token });
+      const file = loginFile((await io.folders()).config);
+      await writePrivateFile(file, { url, token } satisfies SavedLogin);
       await say(context, `Logged in to ${url}. The token is kept in ${file}.`);
     });
 }
@@ -30,15 +31,4 @@ export function addLogin(program: Program, context: Context): void {
 async function askToken(context: Context): Promise<string> {
   if (context.io.stderr.isTty) await say(context, "Paste the token, press Enter, then Ctrl-D:");
   return (await context.io.readStdin()).trim();
-}
-
-/** Written beside and renamed, so that there is never half a login, and never one that others can read. */
-async function saveLogin(configFolder: string, login: SavedLogin): Promise<string> {
-  await mkdir(configFolder, { recursive: true, mode: 0o700 });
-  const file = loginFile(configFolder);
-  const draft = `${file}.${process.pid}`;
-  await writeFile(draft, `${JSON.stringify(login, null, 2)}\n`, { mode: 0o600 });
-  await chmod(draft, 0o600);
-  await rename(draft, file);
-  return file;
 }
