@@ -14,6 +14,7 @@ export class ScriptedServer implements AsyncDisposable {
   readonly logs = new Map<string, { bytes: Buffer; isComplete: boolean }>();
   readonly events = new Map<string, EventList["events"]>();
   readonly results = new Map<string, ResultList>();
+  readonly frameworks: { name: string; version: string }[] = [];
   readonly submissions: { manifest: string; zip: Buffer; key: string | null }[] = [];
   readonly requests: string[] = [];
   /** Taken from the front, one for each request: cut the connection, before or in the middle of the answer. */
@@ -95,6 +96,7 @@ export class ScriptedServer implements AsyncDisposable {
     if (url.pathname === routePaths.health.path) return { status: 200, json: { status: "ok", version: "0" } };
     if (request.headers.authorization !== `Bearer ${this.token}`)
       return problem(401, "unauthenticated", "not_authenticated");
+    if (url.pathname === routePaths.listFrameworks.path) return { status: 200, json: { frameworks: this.frameworks } };
     const [, id, what] = /^\/api\/v1\/runs(?:\/([^/]+)(?:\/(\w+))?)?$/.exec(url.pathname) ?? [];
     if (id === undefined) return request.method === "POST" ? await this.#submit(request) : this.#list(url);
     if (!this.runs.some((run) => run.id === id)) {

@@ -11,6 +11,7 @@ export const routePaths = {
   deleteRun: { method: "DELETE", path: "/api/v1/runs/{id}" },
   readLog: { method: "GET", path: "/api/v1/runs/{id}/log" },
   listEvents: { method: "GET", path: "/api/v1/runs/{id}/events" },
+  listFrameworks: { method: "GET", path: "/api/v1/frameworks" },
   listResults: { method: "GET", path: "/api/v1/runs/{id}/results" },
 } as const satisfies Record<string, { readonly method: "GET" | "POST" | "DELETE"; readonly path: string }>;
 

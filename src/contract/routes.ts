@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { FrameworkList } from "./framework.ts";
 import { Problem } from "./problem.ts";
 import { routePaths } from "./route-paths.ts";
 import { EventList, ResultList, RunList, RunStateName, RunView } from "./run.ts";
@@ -152,6 +153,15 @@ export const routes = {
       limit: z.coerce.number().int().min(1).max(1000).default(1000),
     }),
     answers: { 200: EventList, 404: Problem },
+  },
+  listFrameworks: {
+    operationId: "listFrameworks",
+    ...routePaths.listFrameworks,
+    summary: "List what this installation can run, name and version as a manifest writes them",
+    description: "Found by probing the machine; the first call after a start may take some seconds.",
+    access: "token",
+    body: "none",
+    answers: { 200: FrameworkList },
   },
   listResults: {
     operationId: "listResults",

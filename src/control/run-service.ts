@@ -163,6 +163,17 @@ export class RunService {
     return listResults(this.#parts, await this.#parts.book.get(id), signal);
   }
 
+  /** What a submission may name as its framework, sorted; several interpreters with the same one count once. */
+  async frameworks(signal: AbortSignal): Promise<readonly { readonly name: string; readonly version: string }[]> {
+    const environments = await this.#parts.environments.list(signal);
+    const byText = new Map(
+      environments.map(({ framework: name, version }) => [`${name} ${version}`, { name, version }]),
+    );
+    return [...byText.values()].toSorted(
+      (a, b) => a.name.localeCompare(b.name, "en") || a.version.localeCompare(b.version, "en", { numeric: true }),
+    );
+  }
+
   /** Where the run's own copy of its results is, while there is one. */
   localCopy(run: Run): string | null {
     const { results } = runDirectory(this.#parts.home, run.id);

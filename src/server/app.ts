@@ -8,6 +8,7 @@ import { JSON_BODY_LIMIT_BYTES, replyToBrokenRequest, replyWithError } from "./e
 import { registerRoute, type RouteHandlers } from "./register-route.ts";
 import { logAnswers, loggerOptions, type LoggerSettings } from "./request-log.ts";
 import { eventRoutes } from "./routes/events.ts";
+import { frameworkRoutes } from "./routes/frameworks.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { logRoutes } from "./routes/log.ts";
 import { resultRoutes } from "./routes/results.ts";
@@ -46,6 +47,7 @@ export function createApp({ runs, authenticate, settings, version, logger }: App
     ...logRoutes(runs, closing.signal),
     ...eventRoutes(runs),
     ...resultRoutes(runs, closing.signal),
+    ...frameworkRoutes(runs, closing.signal),
   };
   registerAll(app, handlers, authenticate);
   return app;

@@ -101,6 +101,10 @@ export class ScriptedRunService implements RunService {
     return (this.#events.get(id) ?? []).filter((event) => event.sequence > afterSequence).slice(0, limit);
   }
 
+  async frameworks(_signal: AbortSignal): Promise<readonly { name: string; version: string }[]> {
+    return [{ name: "shell", version: "any" }];
+  }
+
   async results(id: string, _signal: AbortSignal): Promise<ResultObjects> {
     const isStored = this.#find(id).results !== null;
     return { source: isStored ? "bucket" : "local", objects: [{ key: "model", sizeBytes: 3 }], truncated: false };

@@ -62,6 +62,8 @@ export interface RunService {
   logFile(id: string, learner: number): Promise<{ readonly path: string; readonly isComplete: boolean }>;
   /** Resolves once the log is longer than `fromByte`, or complete. */
   waitForLog(id: string, learner: number, fromByte: number, signal: AbortSignal): Promise<void>;
+  /** Everything that a manifest may name as its framework here, each name and version once. */
+  frameworks(signal: AbortSignal): Promise<readonly { readonly name: string; readonly version: string }[]>;
   /** The folder on this machine with the run's own copy of its results, where one is kept. */
   localCopy(run: Run): string | null;
 }
