@@ -31,7 +31,7 @@ export interface TrainingSpec {
 /** A spec as a row may hold it: rows of earlier versions lack the fields that were added since. */
 export type StoredSpec = Omit<TrainingSpec, AddedField | "framework"> &
   Partial<Pick<TrainingSpec, AddedField>> & {
-    readonly framework: Omit<FrameworkRequest, "python"> & Partial<FrameworkRequest>;
+    readonly framework: Pick<FrameworkRequest, "name" | "version"> & Partial<FrameworkRequest>;
   };
 
 type AddedField = "cpus" | "memoryBytes" | "deviceType" | "evaluationMetrics";
@@ -41,7 +41,7 @@ export function completeSpec(stored: StoredSpec): TrainingSpec {
   const { framework, cpus = null, memoryBytes = null, deviceType = null, evaluationMetrics = null } = stored;
   return {
     ...stored,
-    framework: { ...framework, python: framework.python ?? null },
+    framework: { ...framework, python: framework.python ?? null, requirements: framework.requirements ?? null },
     cpus,
     memoryBytes,
     deviceType,
@@ -60,6 +60,8 @@ export interface FrameworkRequest {
   readonly version: string;
   /** The Python asked for apart from the version, as text: `3.5`. Only its first number is binding. */
   readonly python: string | null;
+  /** A `requirements.txt` to install as well, by its path in the model definition: relative, with `/`, without `..`. */
+  readonly requirements: string | null;
 }
 
 /** FfDL's wish for metrics, in its shape: what reads the program's output for them, and how. */

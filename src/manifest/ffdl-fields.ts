@@ -44,6 +44,11 @@ export const FRAMEWORK = table("framework", {
     meaning: "the tag of a container image",
     ignored: "no container image is used; the version says what is wanted",
   },
+  requirements: {
+    type: "text",
+    required: false,
+    meaning: "a requirements.txt in the model definition, whose packages are installed as well; Trainyard's own",
+  },
 });
 
 export const DATA_STORE = table("data_stores", {

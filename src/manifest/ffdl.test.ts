@@ -32,7 +32,7 @@ test("a complete manifest gives its training spec, its secrets apart, without a 
       name: "spring digits",
       description: "Digits, by FfDL",
       author: null,
-      framework: { name: "tensorflow", version: "1.10-py3", python: null },
+      framework: { name: "tensorflow", version: "1.10-py3", python: null, requirements: null },
       command: "python3 train.py --data ${DATA_DIR} --steps 2000",
       devices: 2,
       learners: 3,

@@ -13,20 +13,33 @@ import { RUNTIME } from "./wml-fields.ts";
 
 /** Name, version and, where the dialect has a place for it, the Python of a framework; null when it was reported. */
 export function readFramework(
-  places: Places<"name" | "version" | "runtimes"> | null,
+  places: Places<"name" | "version" | "runtimes" | "requirements"> | null,
   dialect: Dialect,
   findings: Findings,
 ): FrameworkRequest | null {
   const name = readFrameworkText(places?.name, findings);
   const version = readFrameworkText(places?.version, findings);
   const runtime = places?.runtimes === undefined ? null : readPython(places.runtimes, dialect, findings);
+  const requirements = readRequirements(places?.requirements, findings);
   if (name === null || version === null) return null;
   if (runtime !== null && contradicts(version, runtime.python)) {
     const message = `'${runtime.place.path}' asks for Python ${runtime.python}, and the framework's version is '${version}'.`;
     findings.problem("value_invalid", runtime.place, message, "Make the two say the same Python, or remove one.");
     return null;
   }
-  return { name, version, python: runtime?.python ?? null };
+  return { name, version, python: runtime?.python ?? null, requirements };
+}
+
+/** A path that stays inside of the model definition wherever that is unpacked. */
+function readRequirements(place: Place | undefined, findings: Findings): string | null {
+  const text = readText(place, { maxLength: MANIFEST_LIMITS.pathLength }, findings);
+  if (place === undefined || text === null) return null;
+  const path = text.replace(/^(?:\.\/)+/, "");
+  const isInside = !path.includes("\\") && path.split("/").every((part) => !["", ".", ".."].includes(part));
+  if (isInside) return path;
+  const message = `'${place.path}' is '${text}', which is no path inside of the model definition.`;
+  findings.problem("value_invalid", place, message, "Write it from the ZIP's top, like 'requirements.txt'.");
+  return null;
 }
 
 function readFrameworkText(place: Place | undefined, findings: Findings): string | null {

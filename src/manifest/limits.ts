@@ -23,6 +23,8 @@ export const MANIFEST_LIMITS = {
   /** A name, id, region or secret inside a connection. */
   credentialLength: 4_096,
   rootLength: 4_096,
+  /** A path inside of the model definition. */
+  pathLength: 1_024,
   learners: 1_000,
   /** For each learner. */
   devices: 1_000,

@@ -188,6 +188,7 @@ const framework = fc
     name: filledIn(100),
     version: fc.oneof(filledIn(90), fc.constantFrom("1.5", "latest", "1.2-py3", "1.5-py3-horovod")),
     python: orNull(fc.constantFrom("3", "3.5", "3.12.1", "2.7")),
+    requirements: orNull(fc.constantFrom("requirements.txt", "env/pip a.txt", "...")),
   })
   .filter(({ version, python }) => !/-py[23]/i.test(version) || python === null || python.startsWith("3"));
 

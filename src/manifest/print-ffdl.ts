@@ -29,13 +29,19 @@ const SIZE_RESOURCES: Readonly<Record<string, { readonly cpus: number; readonly 
 /** FfDL's manifest, version 1. */
 export function ffdlManifest(spec: TrainingSpec, credentials: Credentials, note: Note): object {
   const { name, description, author, framework, command, evaluationMetrics } = spec;
+  if (framework.requirements !== null) note(null, "FfDL installs no 'requirements'; only Trainyard reads them.");
   if (author !== null) note("author", "FfDL has no 'author'; left out.");
   return withoutNulls({
     name,
     description,
     ...resources(spec, note),
     data_stores: dataStores(spec, credentials, note),
-    framework: { name: framework.name, version: versionWithPython(spec, note), command },
+    framework: withoutNulls({
+      name: framework.name,
+      version: versionWithPython(spec, note),
+      requirements: framework.requirements,
+      command,
+    }),
     evaluation_metrics: evaluationMetrics === null ? null : printMetrics(evaluationMetrics),
   });
 }

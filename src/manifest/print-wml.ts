@@ -16,6 +16,9 @@ export function wmlManifest(spec: TrainingSpec, credentials: Credentials, note: 
   if (spec.memoryBytes !== null) {
     note("memoryBytes", `Watson ML takes no amount of memory; ${printMemory(spec.memoryBytes)} is left out.`);
   }
+  if (spec.framework.requirements !== null) {
+    note(null, "Watson ML installs no 'requirements'; only Trainyard reads them.");
+  }
   if ([spec.data, spec.results].some((reference) => reference?.connection.type === "directory")) {
     note(null, "Watson ML has no store of the type 'directory'; only Trainyard reads it.");
   }
@@ -54,13 +57,18 @@ function wmlResources({ devices, deviceType, learners }: TrainingSpec, note: Not
 
 function manifest(spec: TrainingSpec, credentials: Credentials, resources: object, more: object): object {
   const { name, description, author, framework, command, data, results } = spec;
-  const python = framework.python === null ? {} : { runtimes: { name: "python", version: framework.python } };
+  const runtimes = framework.python === null ? null : { name: "python", version: framework.python };
   return {
     model_definition: withoutNulls({
       name,
       description,
       author: author === null ? null : withoutNulls({ ...author }),
-      framework: { name: framework.name, version: framework.version, ...python },
+      framework: withoutNulls({
+        name: framework.name,
+        version: framework.version,
+        runtimes,
+        requirements: framework.requirements,
+      }),
       execution: { command, ...resources },
     }),
     ...(data === null ? {} : { training_data_reference: reference(data, "source", credentials.data) }),

@@ -111,7 +111,7 @@ test.each([
 ])("%j is Python %s", (runtimes, python) => {
   const { spec, problems } = read({ framework: `\n    name: tensorflow\n    version: '1.5'\n    ${runtimes}` });
   expect(problems).toEqual([]);
-  expect(spec?.framework).toEqual({ name: "tensorflow", version: "1.5", python });
+  expect(spec?.framework).toEqual({ name: "tensorflow", version: "1.5", python, requirements: null });
 });
 
 test.each([
@@ -124,6 +124,23 @@ test.each([
 ])("the framework %s is refused", (framework, code, path) => {
   expect(told(read({ framework }).problems)).toEqual([`${code} model_definition.framework.${path}`]);
 });
+
+test.each(["requirements.txt", "./requirements.txt", "env/pip.txt"])(
+  "requirements in %s are kept as a path",
+  (path) => {
+    const { spec, problems } = read({ framework: `{name: pytorch, version: any, requirements: ${path}}` });
+    expect([spec?.framework.requirements, problems]).toEqual([path.replace("./", ""), []]);
+  },
+);
+
+test.each(["/etc/passwd", "../a.txt", "a/../../b", "a//b", ".", "a\\b", '"a\\0b"'])(
+  "requirements in %s are refused",
+  (path) => {
+    expect(told(read({ framework: `{name: pytorch, version: any, requirements: ${path}}` }).problems)).toEqual([
+      "value_invalid model_definition.framework.requirements",
+    ]);
+  },
+);
 
 test.each(["training_data", "training_data_reference"])("%s is read with S3 and with Swift", (key) => {
   const swift = "{auth_url: https://identity.example.com, user_name: ann, password: pw, project_id: p}";

@@ -72,6 +72,11 @@ export const FRAMEWORK = table("model_definition.framework", {
     required: false,
     meaning: "a map of name and version, since 2018: the Python that is wanted",
   },
+  requirements: {
+    type: "text",
+    required: false,
+    meaning: "a requirements.txt in the model definition, whose packages are installed as well; Trainyard's own",
+  },
 });
 
 export const RUNTIME = table("model_definition.framework.runtimes", {

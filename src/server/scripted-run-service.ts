@@ -198,7 +198,7 @@ function newRun(request: SubmitRequest): Run {
       name: Buffer.from(request.manifest).toString("utf8"),
       description: null,
       author: null,
-      framework: { name: "shell", version: "any", python: null },
+      framework: { name: "shell", version: "any", python: null, requirements: null },
       command: "true",
       devices: 1,
       learners: 1,

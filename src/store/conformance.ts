@@ -28,7 +28,7 @@ export function sampleRun(fields: Partial<Run> & { readonly name?: string } = {}
       name,
       description: "Zeilen\nmit Umlauten: äöü, 漢字, 🚂",
       author: { name: "Erika Mustermann", email: null },
-      framework: { name: "tensorflow", version: "1.10", python: null },
+      framework: { name: "tensorflow", version: "1.10", python: null, requirements: null },
       command: 'python3 train.py --data ${DATA_DIR} --quote "\'"',
       devices: 2,
       learners: 1,
