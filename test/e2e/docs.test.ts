@@ -29,6 +29,9 @@ const MOST_SHOWN_ONLY = 12;
 const LOOKING = /^(trainyard (list|show|logs|results|events)|bx ml (list|show))\b(?!.* -f\b)/;
 const LOOK_AGAIN_MS = 15_000;
 
+const STOP_ALL =
+  "trainyard list --state pending,downloading,running -o name | xargs -r -n1 trainyard stop -q --wait --grace 0";
+
 /** Who follows the pages is Ann, and her checkout is in ~/trainyard. */
 const ANN = "/home/ann";
 const URL_OF_PAGES = "http://127.0.0.1:7878";
@@ -112,6 +115,7 @@ class Reader implements AsyncDisposable {
   readonly #terminal: Terminal;
   readonly #surroundings: Surroundings;
   #other: Background | null = null;
+  #isDone = false;
 
   constructor(page: Page, names: Names, terminal: Terminal, surroundings: Surroundings) {
     this.#page = page;
@@ -134,6 +138,7 @@ class Reader implements AsyncDisposable {
       else if (block.kind === "session")
         for (const [i, step] of block.steps.entries()) await this.#type(step, block.steps[i + 1]);
     }
+    this.#isDone = true;
   }
 
   async #save(name: string, text: string): Promise<void> {
@@ -186,6 +191,8 @@ class Reader implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // Pages end their runs; where one was not read to its end, a program could outlive the test.
+    if (!this.#isDone) await this.#terminal.run(STOP_ALL);
     await this.#other?.[Symbol.asyncDispose]();
   }
 }
