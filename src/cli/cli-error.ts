@@ -90,6 +90,6 @@ export function tokenMissing(url: string): CliError {
   return new CliError(
     4,
     `There is no token for the server at ${url}.`,
-    "Set TRAINYARD_TOKEN, give --token-file FILE, or save one with 'trainyard login --url URL'.",
+    "Set TRAINYARD_TOKEN (for the address in ML_ENV: ML_PASSWORD), give trainyard --token-file FILE, or save one with 'trainyard login --url URL'.",
   );
 }

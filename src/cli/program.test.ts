@@ -32,7 +32,6 @@ test("help is data: it goes to stdout and ends with 0", async () => {
 test("--version prints the product's version", async () => {
   await using bench = await CliBench.start();
   expect((await bench.trainyard("--version")).out).toMatch(/^trainyard \d+\.\d+\.\d+\n$/);
-  expect((await bench.bx("ml", "version")).out).toMatch(/^Trainyard \d+\.\d+\.\d+\n$/);
 });
 
 test("serve hands over the home, absolute, and ends as the server does", async () => {

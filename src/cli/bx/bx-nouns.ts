@@ -1,5 +1,6 @@
 import { nearest } from "../../base/nearest.ts";
 import { wrongUse } from "../cli-error.ts";
+import { elsewhere } from "./bx-elsewhere.ts";
 
 /** The words of a noun in the client's sentences: the page of 2017 says trained models, 2018 says training runs. */
 export interface Noun {
@@ -10,8 +11,8 @@ export interface Noun {
   readonly shown: string;
   /** In "Deleting the … 'ID' ..." */
   readonly one: string;
-  /** The list of 2018 tells the framework too. */
-  readonly hasFrameworkColumns: boolean;
+  /** 2018 tells more: the framework in lists, command and buckets when one run is shown. */
+  readonly tellsMore: boolean;
 }
 
 const NOUNS: Readonly<Record<string, Noun>> = {
@@ -20,30 +21,35 @@ const NOUNS: Readonly<Record<string, Noun>> = {
     listed: "trained models",
     shown: "trained model",
     one: "trained model",
-    hasFrameworkColumns: false,
+    tellsMore: false,
   },
   "training-runs": {
     plural: "training-runs",
     listed: "training runs",
     shown: "training runs",
     one: "training run",
-    hasFrameworkColumns: true,
+    tellsMore: true,
   },
 };
 
-/** What the client of that time also knew and Trainyard does not serve. */
-const ELSEWHERE = ["models", "deployments", "frameworks", "training-definitions", "experiments"];
-
-export function nounOf(word: string | undefined, command: string): Noun {
-  const known = Object.keys(NOUNS).join(" or ");
-  if (word === undefined)
-    throw wrongUse(`'bx ml ${command}' needs to be told of what.`, `Write: bx ml ${command} ${known}`);
+/** The run noun that a word is. `others` are words that the command also knows and answers by itself. */
+export function nounOf(word: string | undefined, command: string, others: readonly string[] = []): Noun {
+  const known = [...Object.keys(NOUNS), ...others];
+  if (word === undefined) {
+    throw wrongUse(`'bx ml ${command}' needs to be told of what.`, `Write: bx ml ${command} ${orList(known)}`);
+  }
   const noun = Object.hasOwn(NOUNS, word) ? NOUNS[word] : undefined;
   if (noun !== undefined) return noun;
-  if (ELSEWHERE.includes(word)) {
-    throw wrongUse(`'bx ml ${command} ${word}' is not answered by this server.`, `It knows ${known}.`);
-  }
-  const meant = nearest(word, [...Object.keys(NOUNS), ...ELSEWHERE]);
+  throw elsewhere(`${command} ${word}`, word) ?? unknownNoun(word, command, known);
+}
+
+export function unknownNoun(word: string, command: string, known: readonly string[]): Error {
+  const meant = nearest(word, known);
   const question = meant === undefined ? "" : ` (did you mean '${meant}'?)`;
-  throw wrongUse(`'${word}' is nothing that 'bx ml ${command}' knows${question}.`, `It knows ${known}.`);
+  return wrongUse(`'${word}' is nothing that 'bx ml ${command}' knows${question}.`, `It knows ${orList(known)}.`);
+}
+
+/** `a, b or c` */
+export function orList(words: readonly string[]): string {
+  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
 }

@@ -1,12 +1,12 @@
 import type { Client } from "../../client/client.ts";
-import { followLog } from "../../client/follow-log.ts";
 import type { RunView } from "../../contract/run.ts";
 import { connect, type Context } from "../context.ts";
-import { detachable, sayRetry } from "../detach.ts";
 import { formatPairs } from "../output/table.ts";
 import { printable } from "../output/printable.ts";
 import { findRunId } from "../run-reference.ts";
 import { sendSubmission } from "../send-submission.ts";
+import { definitionId } from "./bx-definition-id.ts";
+import { noRepository } from "./bx-elsewhere.ts";
 import type { Noun } from "./bx-nouns.ts";
 import { bxTime, BX_STATES } from "./bx-states.ts";
 import { bxTable } from "./bx-table.ts";
@@ -26,7 +26,7 @@ export async function listModels(context: Context, noun: Noun): Promise<void> {
   const { stdout } = context.io;
   await stdout.write(`Fetching the list of ${noun.listed} ...\n`);
   const runs = await readAllRuns(await connect(context));
-  const framework = (...cells: string[]): string[] => (noun.hasFrameworkColumns ? cells : []);
+  const framework = (...cells: string[]): string[] => (noun.tellsMore ? cells : []);
   const header = ["SI No", "Name", "guid", "status", ...framework("framework", "version"), "submitted-at"];
   const rows = runs.map((run, i) => [
     String(i + 1),
@@ -50,12 +50,24 @@ export async function showModel(context: Context, noun: Noun, text: string): Pro
     ["ModelId", run.id],
     ["url", `/v3/models/${run.id}`],
     ["Name", printable(run.name)],
+    ...(noun.tellsMore ? moreRows(run) : []),
     ["State", BX_STATES[run.state]],
     ["Submitted_at", bxTime(run.submittedAt)],
     // The page's known issue was that nobody could see why a job had failed.
     ["Message", run.failure === null ? null : printable(run.failure.message)],
   ]);
   await stdout.write(`${rows}OK\nShow ${noun.plural} details successful\n`);
+}
+
+function moreRows(run: RunView): [title: string, value: string | null][] {
+  return [
+    ["Training definition ID", definitionId(run.definition.sha256)],
+    ["Command", printable(run.command)],
+    ["Source bucket", run.data === null ? null : printable(run.data.bucket)],
+    ["Target bucket", printable(run.results.bucket)],
+    ["Framework name", printable(run.framework.name)],
+    ["Framework version", printable(run.framework.version)],
+  ];
 }
 
 export async function deleteModel(context: Context, noun: Noun, text: string): Promise<void> {
@@ -76,15 +88,11 @@ export async function cancelModel(context: Context, text: string): Promise<void>
   await stdout.write("OK\nCancel training successful\n");
 }
 
-/** The log to its last byte; the client of that time often stopped after a few lines. */
-export async function monitorModel(context: Context, text: string): Promise<void> {
-  const { stdout } = context.io;
+/** There is no repository; the answer is a refusal that says where the model lies. */
+export async function storeModel(context: Context, text: string): Promise<never> {
   const client = await connect(context);
   const id = await findRunId(client, text);
-  await stdout.write(`Starting to fetch status messages for model-id '${id}'\n`);
-  await detachable(context, id, async (signal) => {
-    for await (const bytes of followLog(client, id, { signal, onRetry: sayRetry(context) })) await stdout.write(bytes);
-  });
+  throw noRepository(await client.call("getRun", { params: { id } }));
 }
 
 async function readAllRuns(client: Client): Promise<readonly RunView[]> {

@@ -1,17 +1,20 @@
 import { nearest } from "../../base/nearest.ts";
 import { ClosedOutput, wrongUse } from "../cli-error.ts";
 import type { Context } from "../context.ts";
-import { productVersion } from "../product-version.ts";
 import { failureReport } from "../report.ts";
-import { BX_HELP, BX_USAGE } from "./bx-help.ts";
+import { elsewhere } from "./bx-elsewhere.ts";
+import { withClientVariables } from "./bx-environment.ts";
+import { listFrameworks } from "./bx-frameworks.ts";
+import { generateManifest } from "./bx-generate-manifest.ts";
+import { BX_COMMANDS, bxHelp } from "./bx-help.ts";
+import { monitorModel, monitorRequest, type MonitorRequest } from "./bx-monitor.ts";
 import { nounOf, type Noun } from "./bx-nouns.ts";
-import { cancelModel, deleteModel, listModels, monitorModel, showModel, trainModel } from "./bx-runs.ts";
+import { cancelModel, deleteModel, listModels, showModel, storeModel, trainModel } from "./bx-runs.ts";
+import { bxVersion } from "./bx-version.ts";
 
-/** Commands of the client of that time that serve models, which Trainyard only trains. */
-const ELSEWHERE = ["deploy", "score", "store"];
-
-/** Answers `bx ml …` as the command line of 2017 did; what goes wrong is FAILED and a sentence on stderr. */
-export async function runBx(args: readonly string[], context: Context): Promise<number> {
+/** Answers `bx ml …` as the command line of 2017 and 2018 did; what goes wrong is FAILED and a sentence on stderr. */
+export async function runBx(args: readonly string[], given: Context): Promise<number> {
+  const context = { ...given, io: withClientVariables(given.io) };
   try {
     await answer(args, context);
     return 0;
@@ -25,13 +28,21 @@ export async function runBx(args: readonly string[], context: Context): Promise<
   }
 }
 
+const HELP_WORDS = ["help", "h", "-h", "--help"];
+
 async function answer(args: readonly string[], context: Context): Promise<void> {
   const [plugin, command, ...rest] = args;
-  if (plugin !== undefined && plugin !== "ml") {
+  if (plugin === undefined || HELP_WORDS.includes(plugin)) return await help(context, undefined);
+  if (plugin !== "ml") {
     throw wrongUse(`'bx ${plugin}' is not known here; only 'bx ml' is.`, "Enter 'bx ml help' for its commands.");
   }
-  if (command === undefined || ["help", "-h", "--help", "h"].includes(command)) return await help(context, rest[0]);
-  if (rest.includes("--help") || rest.includes("-h")) return await help(context, command);
+  if (command === undefined) return await help(context, undefined);
+  if (HELP_WORDS.includes(command))
+    return await help(
+      context,
+      rest.find((word) => !word.startsWith("-")),
+    );
+  if (rest.includes("-h") || rest.includes("--help")) return await help(context, command);
   await dispatch(context, command, rest);
 }
 
@@ -40,19 +51,26 @@ async function dispatch(context: Context, command: string, rest: readonly string
     case "train":
       return await trainModel(context, ...zipAndManifest(rest));
     case "list":
-      return await listModels(context, onlyNoun(command, rest));
+      if (rest.length > 1) throw wrongWords(command);
+      if (rest[0] === "frameworks") return await listFrameworks(context);
+      return await listModels(context, nounOf(rest[0], command, ["frameworks"]));
     case "show":
       return await showModel(context, ...nounAndId(command, rest));
-    case "delete":
-      return await deleteModel(context, ...nounAndId(command, rest));
+    case "monitor":
+      return await monitorModel(context, ...idAndRequest(rest));
     case "cancel":
       return await cancelModel(context, nounAndId(command, rest)[1]);
-    case "monitor":
-      return await monitorModel(context, nounAndId(command, rest)[1]);
+    case "delete":
+      return await deleteModel(context, ...nounAndId(command, rest));
+    case "generate-manifest":
+      if (rest.length > 1) throw wrongWords(command);
+      return await generateManifest(context, rest[0]);
+    case "store":
+      return await storeModel(context, nounAndId(command, rest)[1]);
     case "version":
-      return await context.io.stdout.write(`Trainyard ${productVersion()}\n`);
+      return await context.io.stdout.write(bxVersion());
     default:
-      throw unknownCommand(command);
+      throw elsewhere(command, command) ?? unknownCommand(command);
   }
 }
 
@@ -62,12 +80,6 @@ function zipAndManifest(words: readonly string[]): [zip: string, manifest: strin
   return [zip, manifest];
 }
 
-function onlyNoun(command: string, words: readonly string[]): Noun {
-  const [noun, tooMany] = words;
-  if (tooMany !== undefined) throw wrongWords(command);
-  return nounOf(noun, command);
-}
-
 function nounAndId(command: string, words: readonly string[]): [noun: Noun, id: string] {
   const [noun, id, tooMany] = words;
   const known = nounOf(noun, command);
@@ -75,25 +87,25 @@ function nounAndId(command: string, words: readonly string[]): [noun: Noun, id: 
   return [known, id];
 }
 
+function idAndRequest(words: readonly string[]): [id: string, request: MonitorRequest] {
+  const [, id] = nounAndId("monitor", words.slice(0, 2));
+  const request = monitorRequest(words.slice(2));
+  if (request === undefined) throw wrongWords("monitor");
+  return [id, request];
+}
+
 function wrongWords(command: string): Error {
-  return wrongUse(`'bx ml ${command}' was given too few words or too many.`, `Write: ${BX_USAGE[command]}`);
+  return wrongUse(`'bx ml ${command}' was given too few words or too many.`, `Write: ${BX_COMMANDS[command]?.usage}`);
 }
 
 function unknownCommand(command: string): Error {
-  if (ELSEWHERE.includes(command)) {
-    return wrongUse(
-      `'bx ml ${command}' serves models, and Trainyard trains them only.`,
-      "The model is in the results bucket.",
-    );
-  }
-  const meant = nearest(command, Object.keys(BX_USAGE));
+  const meant = nearest(command, Object.keys(BX_COMMANDS));
   const question = meant === undefined ? "" : ` (did you mean '${meant}'?)`;
   return wrongUse(`'${command}' is not a command of 'bx ml'${question}.`, "Enter 'bx ml help' for its commands.");
 }
 
 async function help(context: Context, topic: string | undefined): Promise<void> {
-  if (topic === undefined) return await context.io.stdout.write(BX_HELP);
-  const usage = Object.hasOwn(BX_USAGE, topic) ? BX_USAGE[topic] : undefined;
-  if (usage === undefined) throw unknownCommand(topic);
-  await context.io.stdout.write(`USAGE:\n   ${usage}\n`);
+  const text = bxHelp(topic);
+  if (text === undefined) throw elsewhere(topic ?? "", topic ?? "") ?? unknownCommand(topic ?? "");
+  await context.io.stdout.write(text);
 }
