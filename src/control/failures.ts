@@ -1,6 +1,7 @@
 import { constants } from "node:os";
 import type { Cause, RunFailure } from "../domain/failure.ts";
-import type { RunOutcome, RunState } from "../domain/run.ts";
+import type { RunOutcome } from "../domain/run.ts";
+import type { RunState } from "../domain/run-state.ts";
 import { RemoteError, type RemoteReason } from "../datastores/remote-error.ts";
 import { ServiceError } from "../domain/errors.ts";
 

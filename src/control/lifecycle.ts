@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { backoffDelayMs } from "../base/backoff.ts";
 import { ServiceError } from "../domain/errors.ts";
-import { isTerminal, type Run, type RunOutcome } from "../domain/run.ts";
+import type { Run, RunOutcome } from "../domain/run.ts";
+import { isTerminal } from "../domain/run-state.ts";
 import type { Handle } from "../engines/engine.ts";
 import { readTail } from "../logs/log-file.ts";
 import { awaitEndings, outcomeOfEndings } from "./endings.ts";

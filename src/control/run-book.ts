@@ -1,7 +1,8 @@
 import { EventEmitter } from "node:events";
 import type { Clock } from "../base/clock.ts";
 import { runNotFound, ServiceError } from "../domain/errors.ts";
-import { advance, amend, type Run, type RunChange, type RunState } from "../domain/run.ts";
+import { advance, amend, type Run, type RunChange } from "../domain/run.ts";
+import type { RunState } from "../domain/run-state.ts";
 import type { NewRunEvent, Store } from "../store/store.ts";
 
 const CONFLICT_TRIES = 8;

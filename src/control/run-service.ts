@@ -16,7 +16,8 @@ import {
 } from "../domain/errors.ts";
 import type { Device } from "../domain/device.ts";
 import { newRunId } from "../domain/run-id.ts";
-import { isTerminal, type Run } from "../domain/run.ts";
+import type { Run } from "../domain/run.ts";
+import { isTerminal } from "../domain/run-state.ts";
 import type { Credentials, TrainingSpec } from "../domain/training-spec.ts";
 import type { EnvironmentCatalogue } from "../environments/environment.ts";
 import { waitForGrowth } from "../logs/log-file.ts";

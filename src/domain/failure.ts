@@ -1,4 +1,4 @@
-import type { RunState } from "./run.ts";
+import type { RunState } from "./run-state.ts";
 
 /** Whose turn it is after a failure. */
 export type Turn = "program" | "data" | "place" | "rules" | "service";

@@ -1,40 +1,7 @@
 import { illegalTransition } from "./errors.ts";
 import type { RunFailure } from "./failure.ts";
+import { canAdvance, isTerminal, type RunState } from "./run-state.ts";
 import type { TrainingSpec } from "./training-spec.ts";
-
-/**
- * Where a run is on its way from submission to an end. `failed` and `canceled`
- * are ends like `completed`; a wish to stop is a field of the run, not a state.
- *
- *   pending → downloading → running → storing → completed | failed | canceled
- *      ↑           |  └────────────────↑
- *      └───────────┴────────┘          (preempted or retried: next attempt)
- */
-export type RunState = "pending" | "downloading" | "running" | "storing" | "completed" | "failed" | "canceled";
-
-export const RUN_STATES: readonly RunState[] = [
-  "pending",
-  "downloading",
-  "running",
-  "storing",
-  "completed",
-  "failed",
-  "canceled",
-];
-
-const NEXT: Record<RunState, readonly RunState[]> = {
-  pending: ["downloading", "failed", "canceled"],
-  // A run whose data did not arrive has staging logs worth keeping, so it passes through `storing` too.
-  downloading: ["running", "storing", "pending", "failed", "canceled"],
-  // A canceled or failed program still has logs worth keeping, so `running`
-  // always passes through `storing`; only an attempt that is thrown away
-  // (preemption, lost engine) goes back to `pending`.
-  running: ["storing", "pending"],
-  storing: ["completed", "failed", "canceled"],
-  completed: [],
-  failed: [],
-  canceled: [],
-};
 
 /** How a run will end once its results are kept; decided when it leaves `downloading` or `running`. */
 export type RunOutcome =
@@ -104,14 +71,6 @@ export type RunChange = Partial<
     | "warnings"
   >
 >;
-
-export function isTerminal(state: RunState): boolean {
-  return NEXT[state].length === 0;
-}
-
-export function canAdvance(from: RunState, to: RunState): boolean {
-  return NEXT[from].includes(to);
-}
 
 /** The run after the transition. Pure: saving it is the caller's business. */
 export function advance(run: Run, to: RunState, now: Date, change: RunChange = {}): Run {

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import type { Principal } from "../access/authenticate.ts";
 import { runAlreadyEnded, runNotEnded, runNotFound } from "../domain/errors.ts";
 import { newRunId } from "../domain/run-id.ts";
-import { advance, amend, isTerminal, type Run, type RunChange, type RunState } from "../domain/run.ts";
+import { advance, amend, type Run, type RunChange } from "../domain/run.ts";
+import { isTerminal, type RunState } from "../domain/run-state.ts";
 import { waitForGrowth } from "../logs/log-file.ts";
 import type { ListQuery, ResultObjects, RunService, StoryEvent, SubmitRequest } from "./services.ts";
 

@@ -1,5 +1,6 @@
 import type { Principal } from "../access/authenticate.ts";
-import type { Run, RunState } from "../domain/run.ts";
+import type { Run } from "../domain/run.ts";
+import type { RunState } from "../domain/run-state.ts";
 
 /** Checks the `Authorization` header as it came; rejects with `not_authenticated`. */
 export type Authenticate = (authorizationHeader: string | undefined) => Promise<Principal>;

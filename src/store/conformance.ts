@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { newRunId } from "../domain/run-id.ts";
-import { RUN_STATES, advance, amend, canAdvance, isTerminal } from "../domain/run.ts";
-import type { Run, RunState } from "../domain/run.ts";
+import { advance, amend } from "../domain/run.ts";
+import type { Run } from "../domain/run.ts";
+import { RUN_STATES, canAdvance, isTerminal, type RunState } from "../domain/run-state.ts";
 import type { NewRun, RunQuery, Store } from "./store.ts";
 
 /** A store of its own for one test. */
@@ -451,7 +452,7 @@ function describeLists(open: Open): void {
     expect(await store.countRuns()).toEqual(none);
     const [first] = [await insert(store), await insert(store)];
     expect(await store.countRuns()).toEqual({ ...none, pending: 2 });
-    await walk(store, first, "downloading", "failed");
+    await walk(store, first, "downloading", "storing", "failed");
     expect(await store.countRuns()).toEqual({ ...none, pending: 1, failed: 1 });
     await store.deleteRun(first.id);
     expect(await (await bundle.reopen()).countRuns()).toEqual({ ...none, pending: 1 });

@@ -1,4 +1,5 @@
-import type { Run, RunState } from "../domain/run.ts";
+import type { Run } from "../domain/run.ts";
+import type { RunState } from "../domain/run-state.ts";
 
 /** One line of a run's story, as the system itself lived it. */
 export interface RunEvent {

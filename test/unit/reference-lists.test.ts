@@ -4,7 +4,8 @@ import { expect, test } from "vitest";
 import { learnerTask } from "../../src/control/launcher.ts";
 import { runDirectory } from "../../src/control/run-directory.ts";
 import { CAUSES } from "../../src/domain/failure.ts";
-import { advance, RUN_STATES } from "../../src/domain/run.ts";
+import { advance } from "../../src/domain/run.ts";
+import { RUN_STATES } from "../../src/domain/run-state.ts";
 import { pendingRun } from "../fixtures/pending-run.ts";
 
 const REFERENCE = join(import.meta.dirname, "../../docs/reference");

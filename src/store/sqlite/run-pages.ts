@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import type { Kysely, RawBuilder } from "kysely";
-import type { RunState } from "../../domain/run.ts";
+import type { RunState } from "../../domain/run-state.ts";
 import { cursorOfKey, keyOfCursor } from "../page-cursor.ts";
 import type { RunPage, RunQuery } from "../store.ts";
 import { runOfRow } from "./run-rows.ts";

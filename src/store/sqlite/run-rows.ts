@@ -1,6 +1,7 @@
 import type { Insertable, Updateable } from "kysely";
 import type { RunFailure } from "../../domain/failure.ts";
-import type { Run, RunOutcome, RunState, StoredResults } from "../../domain/run.ts";
+import type { Run, RunOutcome, StoredResults } from "../../domain/run.ts";
+import type { RunState } from "../../domain/run-state.ts";
 import { completeSpec, type StoredSpec } from "../../domain/training-spec.ts";
 import type { RunRow, RunTable } from "./tables.ts";
 

@@ -1,8 +1,8 @@
 import type { Transaction } from "kysely";
 import { sql } from "kysely";
 import { runNotEnded, runNotFound, versionConflict } from "../../domain/errors.ts";
-import { isTerminal } from "../../domain/run.ts";
-import type { Run, RunState } from "../../domain/run.ts";
+import type { Run } from "../../domain/run.ts";
+import { isTerminal, type RunState } from "../../domain/run-state.ts";
 import type { NewRun, NewRunEvent } from "../store.ts";
 import { foldName } from "./run-pages.ts";
 import { changingColumns, newRowOfRun, runOfRow } from "./run-rows.ts";
