@@ -55,9 +55,13 @@ export async function look(shown: string, what: string, io: CliIo): Promise<Look
   }
 }
 
-/** Packed formats have bytes that no manifest has; an empty file is what its name says. */
+/**
+ * Packed formats have bytes that no manifest has, but for UTF-16, which tells itself by its first two; an empty file
+ * is what its name says.
+ */
 function isPacked(head: Buffer, name: string): boolean {
   if (head.length === 0) return /\.(zip|tar|tgz|gz)$/i.test(name);
+  if (["fffe", "feff"].includes(head.toString("hex", 0, 2))) return false;
   return head.subarray(0, 2).toString("latin1") === "PK" || head.includes(0) || head[0] === 0x1f;
 }
 

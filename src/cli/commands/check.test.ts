@@ -93,6 +93,18 @@ test("problems are told to people with file, line and column", async () => {
   expect(err).toMatch(/2 problems\.\n$/);
 });
 
+test.each([
+  ["as PowerShell writes it", "utf16le"],
+  ["big end first", "utf16be"],
+])("a manifest in UTF-16, %s, is read like any other, also behind the ZIP", async (_, order) => {
+  await using bench = await setUp();
+  const bytes = Buffer.from(`\uFEFF${MANIFEST}`, "utf16le");
+  await bench.write("job.yaml", order === "utf16le" ? bytes : bytes.swap16());
+  for (const files of [["job.yaml"], ["model.zip", "job.yaml"], ["job.yaml", "model.zip"]]) {
+    expect(await checkJson(bench, ...files)).toMatchObject({ problems: [], code: 0 });
+  }
+});
+
 test("a manifest that is not text is told as its problem", async () => {
   await using bench = await setUp();
   await bench.write("job.yaml", Buffer.from([0x1f, 0x8b, 8, 0, 0, 0]));

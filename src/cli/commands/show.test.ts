@@ -13,8 +13,17 @@ test("show tells a failed run's cause, exit code, last log lines and what to do"
   expect(out).toContain("State       failed\n");
   expect(out).toContain("Submitted   2017-10-26T11:16:51.123Z (1 h ago)\n");
   expect(out).toMatch(
-    /\nFailed: The program ended with exit code 1\.\nCause: program_exit \(exit code 1, while running\)\nHint: .*\nLast lines of its log:\n {2}\| Traceback:\n {2}\| {5}ValueError: \\u001b\[31mbad\n$/,
+    /\nFailed: The program ended with exit code 1\.\nCause: program_exit \(exit code 1, while running\)\nHint: .*\nLast lines of its log:\n {2}\| Traceback:\n {2}\| {5}ValueError: \\u001b\[31mbad\nAll of it: trainyard logs training-DOl4q2LkR\n$/,
   );
+});
+
+test("show leads to the log of the learner that failed", async () => {
+  await using bench = await CliBench.start();
+  const failure = scriptedFailure({ learner: 2, logTail: ["bad"] });
+  bench.server.runs.push(scriptedRun({ id: ID, state: "failed", failure }));
+  bench.env["TRAINYARD_HOME"] = undefined;
+  const { out } = await bench.trainyard("show", ID, "--home", "home");
+  expect(out).toContain(`  | bad\nAll of it: trainyard --home home logs ${ID} --learner 2\n`);
 });
 
 test("show tells why a run waits", async () => {

@@ -1,6 +1,6 @@
 import { formatBytes } from "../../base/byte-size.ts";
 import type { BucketView, FailureView, RunView } from "../../contract/run.ts";
-import { connect, type Context } from "../context.ts";
+import { commandLine, connect, type Context } from "../context.ts";
 import { outputOption, type Program } from "../options.ts";
 import { ageOf } from "../output/age.ts";
 import { printData } from "../output/format.ts";
@@ -53,11 +53,12 @@ function describeRun(context: Context, run: RunView): string {
     ["ZIP", `${formatBytes(run.definition.sizeBytes)}, SHA-256 ${run.definition.sha256}`],
   ]);
   const warnings = run.warnings.map((warning) => `Warning: ${printable(warning)}\n`).join("");
-  return facts + warnings + (run.failure === null ? "" : describeFailure(context, run.failure));
+  return facts + warnings + (run.failure === null ? "" : describeFailure(context, run.id, run.failure));
 }
 
-function describeFailure(context: Context, failure: FailureView): string {
+function describeFailure(context: Context, id: string, failure: FailureView): string {
   const { stdout } = context.io;
+  const ofLearner = failure.learner === null ? "" : ` --learner ${failure.learner}`;
   const seen = [
     failure.exitCode === null ? "" : `exit code ${failure.exitCode}`,
     failure.signal === null ? "" : `signal ${failure.signal}`,
@@ -70,6 +71,7 @@ function describeFailure(context: Context, failure: FailureView): string {
     failure.hint === "" ? undefined : `Hint: ${printable(failure.hint)}`,
     ...(failure.logTail.length === 0 ? [] : ["Last lines of its log:"]),
     ...failure.logTail.map((line) => `  | ${printable(line.replaceAll("\t", "    "))}`),
+    ...(failure.logTail.length === 0 ? [] : [`All of it: ${commandLine(context, `logs ${id}${ofLearner}`)}`]),
   ];
   return lines.map((line) => (line === undefined ? "" : `${line}\n`)).join("");
 }
