@@ -1,17 +1,8 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { homedir, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { findConfigurationFile, resolveHome } from "./home.ts";
-
-test("the home is the flag's, else TRAINYARD_HOME, else this user's data folder", () => {
-  expect(resolveHome("/srv/a", { TRAINYARD_HOME: "/srv/b" })).toBe("/srv/a");
-  expect(resolveHome(undefined, { TRAINYARD_HOME: "/srv/b" })).toBe("/srv/b");
-  expect(resolveHome("relative", {})).toBe(join(process.cwd(), "relative"));
-  const usual = resolveHome(undefined, { TRAINYARD_HOME: "" });
-  expect(usual.startsWith(homedir())).toBe(true);
-  expect(usual.endsWith("trainyard")).toBe(true);
-});
+import { findConfigurationFile } from "./home.ts";
 
 test("the configuration file is the named one, else the home's where there is one", async () => {
   const home = await mkdtemp(join(tmpdir(), "trainyard-home-"));

@@ -1,13 +1,7 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import envPaths from "env-paths";
 
 type Variables = Readonly<Record<string, string | undefined>>;
-
-/** The directory with everything durable: the flag, else TRAINYARD_HOME, else this user's data folder. Absolute. */
-export function resolveHome(flag: string | undefined, env: Variables): string {
-  return resolve(given(flag) ?? given(env["TRAINYARD_HOME"]) ?? envPaths("trainyard", { suffix: "" }).data);
-}
 
 /**
  * The configuration file: the flag, else TRAINYARD_CONFIG, else `trainyard.yaml` in the home where there is one.
