@@ -90,6 +90,21 @@ test("Trainyard's own dialect loses nothing, and says so", async () => {
   });
 });
 
+test("a profile is written out, but its secret is not", async () => {
+  await using bench = await CliBench.start();
+  bench.stdin = "hunter2";
+  await bench.write("job.yaml", WML.replaceAll(`{${S3}}`, "{profile: minio}"));
+  expect((await bench.trainyard("convert", "job.yaml", "--to", "ffdl")).err).toContain("profile that is not kept here");
+  await bench.trainyard("credentials", "add", "minio", "--endpoint", "http://minio.local", "--user", "key-id");
+  const { out, err, code } = await bench.trainyard("convert", "job.yaml", "--to", "ffdl");
+  expect(code).toBe(0);
+  expect(out).toContain(
+    "auth_url: http://minio.local\n      user_name: key-id\n      password: <the profile's secret>\n",
+  );
+  expect(out + err).not.toContain("hunter2");
+  expect(readManifest(out, "out").problems).toMatchObject([{ code: "credential_not_filled_in" }]);
+});
+
 test.each([
   [["job.yaml"], "error: required option '--to <dialect>' not specified"],
   [["job.yaml", "--to", "helm"], "Allowed choices are wml, ffdl, trainyard."],
