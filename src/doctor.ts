@@ -3,12 +3,13 @@ import { access } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import { availableParallelism } from "node:os";
 import { formatBytes } from "./base/byte-size.ts";
+import { systemClock as clock } from "./base/clock.ts";
 import type { DoctorCheck, DoctorReport, EnvironmentAnswer } from "./cli/machine.ts";
 import { findConfigurationFile } from "./configuration/home.ts";
 import { loadSettings, type Settings } from "./configuration/settings.ts";
 import { ServiceError } from "./domain/errors.ts";
 import { findDevices } from "./engines/local/devices.ts";
-import { createCatalogue } from "./environments/catalogue.ts";
+import { homeEnvironments, type HomeEnvironments } from "./home-environments.ts";
 
 const PROBE_LIMIT_MS = 120_000;
 const LITTLE_DISK_BYTES = 2_000_000_000;
@@ -20,20 +21,34 @@ const FRAMEWORK_REMEDIES: Readonly<Record<string, string>> = {
   numpy: "apt-get install --no-install-recommends python3-numpy libopenblas0-pthread",
 };
 
+const INSTALL_UV = "Install uv, or apt-get install python3-pip";
+
 /** Looks at this machine as `trainyard serve` would, and says what is missing. Changes nothing, needs no server. */
 export async function doctor(home: string): Promise<DoctorReport> {
   const { settings, check } = readSettings(home);
   const checks = [nodeCheck(), await bashCheck(), check, await homeCheck(home)];
-  if (settings !== null) checks.push(await deviceCheck(settings), ...(await environmentChecks(settings)));
+  if (settings !== null) checks.push(await deviceCheck(settings), ...(await environmentChecks(home, settings)));
   return { checks };
 }
 
 /** The environment that a submission on this machine would get. */
 export async function resolveEnvironment(framework: string, version: string, home: string): Promise<EnvironmentAnswer> {
   const { settings } = readSettings(home);
-  const catalogue = createCatalogue({ configured: settings?.environments ?? [] });
-  const resolution = await catalogue.resolve(framework, version, AbortSignal.timeout(PROBE_LIMIT_MS));
-  return resolution.found ? { found: true, label: resolution.environment.label } : resolution;
+  if (settings === null)
+    return { found: false, fact: "the configuration cannot be read", hint: "See 'trainyard doctor'." };
+  const environments = await environmentsHere(home, settings);
+  const signal = AbortSignal.timeout(PROBE_LIMIT_MS);
+  const resolution = await environments.catalogue.resolve(framework, version, signal);
+  if (resolution.found === true) return { found: true, label: resolution.environment.label };
+  if (resolution.found === false) return resolution;
+  if ((await environments.installer(signal)) !== undefined) return { found: true, label: resolution.label };
+  return { found: false, fact: "it would have to be built, and there is neither uv nor pip", hint: INSTALL_UV };
+}
+
+async function environmentsHere(home: string, settings: Settings) {
+  const devices = await findDevices({ cpuSlots: settings.cpuSlots });
+  const hasGpu = devices.some(({ kind }) => kind === "nvidia");
+  return homeEnvironments(home, settings, { hasGpu, clock, asksIndex: false });
 }
 
 function nodeCheck(): DoctorCheck {
@@ -106,9 +121,9 @@ async function deviceCheck(settings: Settings): Promise<DoctorCheck> {
   return ok("devices", gpus.length === 0 ? `no NVIDIA GPU; ${slots}` : `${names}; ${slots}`);
 }
 
-async function environmentChecks(settings: Settings): Promise<DoctorCheck[]> {
-  const catalogue = createCatalogue({ configured: settings.environments });
-  const survey = await catalogue.survey(AbortSignal.timeout(PROBE_LIMIT_MS));
+async function environmentChecks(home: string, settings: Settings): Promise<DoctorCheck[]> {
+  const environments = await environmentsHere(home, settings);
+  const survey = await environments.machine.survey(AbortSignal.timeout(PROBE_LIMIT_MS));
   const found = survey.offers.map(({ environment }) =>
     ok(`framework ${environment.framework}`, `${environment.version}: ${environment.label}`),
   );
@@ -122,7 +137,28 @@ async function environmentChecks(settings: Settings): Promise<DoctorCheck[]> {
     const remedy = "Mend the entry under 'environments' in the configuration, or remove it.";
     return { name: `framework ${framework}`, status: "broken", found: `${entry.version}: ${reason}`, remedy };
   });
-  return [...found, ...missing, ...broken];
+  return [...found, ...missing, ...broken, ...(await buildChecks(environments))];
+}
+
+/** What would build an environment, and whether it reaches a package index. */
+async function buildChecks(environments: HomeEnvironments): Promise<DoctorCheck[]> {
+  if (environments.builder === null) return [ok("builds", "switched off (builds.mode)")];
+  const signal = AbortSignal.timeout(PROBE_LIMIT_MS);
+  const installer = await environments.installer(signal);
+  if (installer === undefined) {
+    const found = "neither uv nor a Python with pip; only what is here can run";
+    return [{ name: "builds", status: "missing", found, remedy: INSTALL_UV }];
+  }
+  const built = (await environments.folders.list()).map(({ id, framework, version, sizeBytes }) =>
+    ok(`built ${framework}`, `${version}: environment ${id}, ${formatBytes(sizeBytes)}`),
+  );
+  return [ok("builds", installer), await indexCheck(environments, signal), ...built];
+}
+
+async function indexCheck(environments: HomeEnvironments, signal: AbortSignal): Promise<DoctorCheck> {
+  const trouble = await environments.askIndex(signal);
+  if (trouble === null) return ok("package index", "answers");
+  return { name: "package index", status: "missing", found: trouble.message, remedy: trouble.hint };
 }
 
 function ok(name: string, found: string): DoctorCheck {

@@ -4,6 +4,7 @@ import { rename, rm, writeFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import type { FastifyInstance } from "fastify";
 import { authenticate } from "./access/authenticate.ts";
 import { openKeyring } from "./access/sealing.ts";
 import { ensureAdminToken } from "./access/tokens.ts";
@@ -12,13 +13,14 @@ import type { ServeOptions } from "./cli/machine.ts";
 import { findConfigurationFile } from "./configuration/home.ts";
 import { loadSettings, type Settings } from "./configuration/settings.ts";
 import { createControl } from "./control/control.ts";
-import { isLoopback } from "./configuration/address.ts";
+import { isLoopback, type ListenAddress } from "./configuration/address.ts";
 import { createDataStores } from "./datastores/open-store.ts";
+import { addressUnusable } from "./domain/errors.ts";
 import { createLocalEngine } from "./engines/local/local-engine.ts";
 import { findDevices } from "./engines/local/devices.ts";
-import { createCatalogue } from "./environments/catalogue.ts";
 import { pathFor } from "./environments/learner-path.ts";
 import { writeProgramFolder } from "./environments/program-folder.ts";
+import { homeEnvironments } from "./home-environments.ts";
 import { prepareHome, removeUnfinishedUploads } from "./home-folders.ts";
 import { createApp } from "./server/app.ts";
 import { acquireHomeLock } from "./store/sqlite/home-lock.ts";
@@ -57,7 +59,6 @@ async function startServer(home: string, settings: Settings): Promise<RunningSer
   await ensureAdminToken({ home, tokens: store, clock });
   const engine = createLocalEngine({ clock });
   parts.defer(async () => engine.close());
-  const environments = createCatalogue({ configured: settings.environments, clock });
   const { allow, allowPrivate } = settings.network;
   const dataStores = createDataStores({
     embeddedRoot: join(home, "buckets"),
@@ -68,13 +69,15 @@ async function startServer(home: string, settings: Settings): Promise<RunningSer
     onRetry: (store, fact) => app.log.warn({ store, ...fact }, "a request to a data store failed; trying again"),
   });
   const devices = await findDevices({ cpuSlots: settings.cpuSlots });
+  const hasGpu = devices.some(({ kind }) => kind === "nvidia");
+  const environments = homeEnvironments(home, settings, { hasGpu, clock, asksIndex: true });
   const control = createControl({
     home,
     clock,
     store,
     engine,
     dataStores,
-    environments,
+    environments: environments.catalogue,
     machine: { cores: availableParallelism(), devices },
     archiveLimits: { totalBytes: settings.limits.unpackedBytes, entries: settings.limits.unpackedEntries },
     // The app, which owns the log, needs the service that is being made here; nothing is logged before both are there.
@@ -103,11 +106,29 @@ async function startServer(home: string, settings: Settings): Promise<RunningSer
   parts.defer(async () => control.stop());
   await control.start();
   parts.defer(async () => app.close());
-  await app.listen({ host: settings.listen.host, port: settings.listen.port });
+  await listen(app, settings.listen);
   // The first submission should not have to wait for it; who asks meanwhile shares this look.
-  environments.list(new AbortController().signal).catch((error: unknown) => app.log.warn({ error }, "probing failed"));
+  environments.catalogue
+    .list(new AbortController().signal)
+    .catch((error: unknown) => app.log.warn({ error }, "probing failed"));
   const started = parts.move();
   return { url: urlOf(app.server.address() as AddressInfo), [Symbol.asyncDispose]: async () => started.disposeAsync() };
+}
+
+const LISTEN_FACTS: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another program uses this port",
+  EACCES: "this user may not use this port",
+  EADDRNOTAVAIL: "this machine does not have this address",
+  ENOTFOUND: "this host name is not known",
+};
+
+async function listen(app: FastifyInstance, { host, port }: ListenAddress): Promise<void> {
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    const { code = "" } = error as NodeJS.ErrnoException;
+    throw addressUnusable(`${host}:${port}`, LISTEN_FACTS[code] ?? code, error);
+  }
 }
 
 function urlOf({ address, family, port }: AddressInfo): string {

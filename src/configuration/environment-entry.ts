@@ -20,11 +20,38 @@ export const EnvironmentEntry = z
       path: z.array(AbsolutePath, { error: "a list of folders" }).default([]),
       env: z.record(VariableName, z.string({ error: "a text" }), { error: "a map of names to texts" }).default({}),
       probe: Text.nullable().default(null),
+      served_by: Text.nullable().default(null),
     },
     { error: "a map with framework and version" },
   )
-  .readonly();
+  .readonly()
+  // An entry either is a place of its own or sends on to another.
+  .refine(({ served_by, python, path, probe }) => served_by === null || (python ?? probe ?? path[0] ?? null) === null, {
+    path: ["served_by"],
+    error: "alone: without python, path and probe",
+  });
 export type EnvironmentEntry = z.output<typeof EnvironmentEntry>;
 
+/** One entry of `builds.recipes`: what a package index must deliver for a framework. */
+export const RecipeEntry = z
+  .strictObject(
+    {
+      framework: Text,
+      requirements: z.array(Text, { error: "a list of requirements" }).min(1, { error: "a list of requirements" }),
+      cpu_requirements: z.array(Text, { error: "a list of requirements" }).nullable().default(null),
+      module: Text.nullable().default(null),
+    },
+    { error: "a map with framework and requirements" },
+  )
+  .readonly();
+export type RecipeEntry = z.output<typeof RecipeEntry>;
+
 /** Whose scalars are texts however they look: the version `1.10` is not the number 1.1. */
-export const TEXT_KEYS: ReadonlySet<string> = new Set(["version", "aliases", "env"]);
+export const TEXT_KEYS: ReadonlySet<string> = new Set([
+  "version",
+  "aliases",
+  "env",
+  "served_by",
+  "requirements",
+  "cpu_requirements",
+]);

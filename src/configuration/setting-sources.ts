@@ -4,7 +4,7 @@ import { nearest } from "../base/nearest.ts";
 import type { ConfigurationFile } from "./configuration-file.ts";
 import { show } from "./configuration-problem.ts";
 import type { ConfigurationProblem } from "./configuration-problem.ts";
-import { EnvironmentEntry } from "./environment-entry.ts";
+import { EnvironmentEntry, RecipeEntry } from "./environment-entry.ts";
 import { variableOf } from "./setting.ts";
 import { SETTINGS, SETTING_KEYS } from "./setting-table.ts";
 import type { SettingKey } from "./setting-table.ts";
@@ -56,7 +56,8 @@ function textFrom(value: unknown, key: SettingKey, place: string): Given {
 export function problemsOf(key: SettingKey, given: Given, issue: z.core.$ZodIssue): readonly ConfigurationProblem[] {
   const name = [key, ...issue.path.map(String)].join(".");
   if (issue.code === "unrecognized_keys") {
-    const known = Object.keys(EnvironmentEntry.unwrap().shape);
+    const entry = key === "builds.recipes" ? RecipeEntry : EnvironmentEntry;
+    const known = Object.keys(entry.unwrap().shape);
     return issue.keys.map((wrong) => {
       const near = nearest(wrong, known);
       const hint = near === undefined ? `The fields are: ${known.join(", ")}.` : `Did you mean '${near}'?`;

@@ -1,7 +1,7 @@
 import { isAbsolute } from "node:path";
 import { z } from "zod";
 import { isHostOrNetwork, parseListenAddress } from "./address.ts";
-import { EnvironmentEntry } from "./environment-entry.ts";
+import { EnvironmentEntry, RecipeEntry } from "./environment-entry.ts";
 import { asBoolean, asList, asNumber, asText, setting } from "./setting.ts";
 
 const GIBIBYTE = 1_073_741_824;
@@ -163,6 +163,32 @@ export const SETTINGS = {
     example: "50000",
     meaning: "How many files and folders a model definition may hold.",
     fromText: asNumber,
+  }),
+  "builds.mode": setting({
+    type: "auto or off",
+    schema: z.enum(["auto", "off"], { error: "auto or off" }),
+    default: "auto",
+    example: "off",
+    meaning:
+      "Whether an environment that is not on this machine is built from a package index when a run first asks for it. `auto` does so where there is uv or pip; `off` never does.",
+    fromText: asText,
+  }),
+  "builds.time_limit_minutes": setting({
+    type: "number",
+    schema: number(0.01, 1440),
+    default: "30",
+    example: "120",
+    meaning: "How long each step of a build may take: asking the index, installing, the first import.",
+    fromText: asNumber,
+  }),
+  "builds.recipes": setting({
+    type: "list of recipes",
+    schema: z.array(RecipeEntry, { error: "a list of recipes" }),
+    default: "[]",
+    example: "[{framework: tensorflow, requirements: ['tensorflow{version}', tf-keras], module: tensorflow}]",
+    meaning:
+      "What to install for a framework, in place of or beside the recipes that are built in. The fields of a recipe are below. Only the file can say it.",
+    fromText: null,
   }),
   environments: setting({
     type: "list of environments",

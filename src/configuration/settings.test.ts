@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { ConfigurationProblem } from "./configuration-problem.ts";
-import { EnvironmentEntry } from "./environment-entry.ts";
+import { EnvironmentEntry, RecipeEntry } from "./environment-entry.ts";
 import { loadSettings, settingKeys } from "./settings.ts";
 import { SETTINGS, SETTING_KEYS } from "./setting-table.ts";
 
@@ -56,6 +56,7 @@ test("without any source every setting has its default", () => {
       unpackedBytes: 2_147_483_648,
       unpackedEntries: 20_000,
     },
+    builds: { mode: "auto", timeLimitMs: 1_800_000, recipes: [] },
     environments: [],
   });
 });
@@ -82,6 +83,11 @@ stores:
     allow_private: false
   retry: {attempts: 1, max_delay_seconds: 2}
 limits: {manifest_bytes: 2000, definition_bytes: 3000, unpacked_bytes: 4000, unpacked_entries: 5}
+builds:
+  mode: off
+  time_limit_minutes: 5
+  recipes:
+    - {framework: catboost, requirements: ["catboost{version}"], cpu_requirements: [1.10], module: catboost}
 environments:
   - framework: tensorflow
     version: 1.10
@@ -101,6 +107,18 @@ environments:
     network: { allow: ["minio.example.com", "10.0.0.0/8", "fd00::/8", "192.168.1.2"], allowPrivate: false },
     storeRetry: { attempts: 1, firstDelayMs: 500, maxDelayMs: 2000 },
     limits: { manifestBytes: 2000, definitionBytes: 3000, unpackedBytes: 4000, unpackedEntries: 5 },
+    builds: {
+      mode: "off",
+      timeLimitMs: 300_000,
+      recipes: [
+        {
+          framework: "catboost",
+          requirements: ["catboost{version}"],
+          cpu_requirements: ["1.10"],
+          module: "catboost",
+        },
+      ],
+    },
     environments: [
       {
         framework: "tensorflow",
@@ -110,6 +128,7 @@ environments:
         path: ["/opt/tf/extra"],
         env: { TF_CPP_MIN_LOG_LEVEL: "3", FLAG: "yes" },
         probe: "python -c 'import tensorflow'",
+        served_by: null,
       },
     ],
   });
@@ -269,8 +288,24 @@ test("the reference says of every setting what the program knows, and of no othe
   }
 });
 
-test("the reference lists the fields of an environment", async () => {
+test("the reference lists the fields of an environment and of a recipe", async () => {
   const page = await readFile(REFERENCE, "utf8");
-  const rows = [...page.matchAll(/^\| `([a-z]+)` /gm)].map(([, field]) => field);
-  expect(rows).toEqual(Object.keys(EnvironmentEntry.unwrap().shape));
+  const rows = [...page.matchAll(/^\| `([a-z_]+)` /gm)].map(([, field]) => field);
+  const entries = [EnvironmentEntry, RecipeEntry].flatMap((entry) => Object.keys(entry.unwrap().shape));
+  expect(rows).toEqual(entries);
+});
+
+test("an entry is a place of its own or sends on to another, not both", async () => {
+  const [problem, ...others] = await problemsIn(
+    "environments: [{framework: tensorflow, version: 1.2-py3, served_by: 2.16, python: /usr/bin/python3}]\n",
+  );
+  expect(others).toEqual([]);
+  expect(problem?.message).toBe(
+    `'environments.0.served_by' must be alone: without python, path and probe, and is "2.16".`,
+  );
+});
+
+test("a recipe's unknown field is told with the nearest of a recipe's own", async () => {
+  const [problem] = await problemsIn("builds: {recipes: [{framework: a, requirements: [a], requirement: b}]}\n");
+  expect(problem).toMatchObject({ key: "builds.recipes.0.requirement", hint: "Did you mean 'requirements'?" });
 });

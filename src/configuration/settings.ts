@@ -3,7 +3,7 @@ import type { ListenAddress } from "./address.ts";
 import { readConfigurationFile } from "./configuration-file.ts";
 import { refuseConfiguration } from "./configuration-problem.ts";
 import type { ConfigurationProblem } from "./configuration-problem.ts";
-import type { EnvironmentEntry } from "./environment-entry.ts";
+import type { EnvironmentEntry, RecipeEntry } from "./environment-entry.ts";
 import { variableOf } from "./setting.ts";
 import { givenFor, misspelledVariables, problemsOf } from "./setting-sources.ts";
 import type { SettingSources } from "./setting-sources.ts";
@@ -31,6 +31,11 @@ export interface Settings {
     readonly definitionBytes: number;
     readonly unpackedBytes: number;
     readonly unpackedEntries: number;
+  };
+  readonly builds: {
+    readonly mode: "auto" | "off";
+    readonly timeLimitMs: number;
+    readonly recipes: readonly RecipeEntry[];
   };
   readonly environments: readonly EnvironmentEntry[];
 }
@@ -69,6 +74,11 @@ function settingsOf(values: SettingValues): Settings {
       definitionBytes: values["limits.definition_bytes"],
       unpackedBytes: values["limits.unpacked_bytes"],
       unpackedEntries: values["limits.unpacked_entries"],
+    },
+    builds: {
+      mode: values["builds.mode"],
+      timeLimitMs: values["builds.time_limit_minutes"] * 60_000,
+      recipes: values["builds.recipes"],
     },
     environments: values.environments,
   };

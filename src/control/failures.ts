@@ -4,6 +4,7 @@ import type { RunOutcome } from "../domain/run.ts";
 import type { RunState } from "../domain/run-state.ts";
 import { RemoteError, type RemoteReason } from "../datastores/remote-error.ts";
 import { ServiceError } from "../domain/errors.ts";
+import { EnvironmentBuildError } from "../environments/build-error.ts";
 
 /** Everything about a failure that does not depend on the cause. */
 export interface FailureContext {
@@ -103,6 +104,10 @@ export function outcomeOfStaging(error: unknown, context: FailureContext): RunOu
     const cause = DATA_CAUSES[error.reason];
     const hint = error.reason === "address_refused" ? ADDRESS_HINT : DATA_HINTS[cause];
     return failed(context, cause, error.message, hint ?? "");
+  }
+  if (error instanceof EnvironmentBuildError) {
+    const cause = error.trouble === "disk_full" ? "disk_full" : "environment_not_built";
+    return failed({ ...context, logTail: error.lastLines }, cause, error.message, error.hint);
   }
   if (error instanceof ServiceError) {
     const cause = error.code === "environment_unavailable" ? "environment_missing" : "start_failed";

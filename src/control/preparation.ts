@@ -1,9 +1,9 @@
 import { join } from "node:path";
-import { environmentUnavailable } from "../domain/errors.ts";
 import type { Run } from "../domain/run.ts";
 import type { Credentials } from "../domain/training-spec.ts";
 import type { Engine, Handle } from "../engines/engine.ts";
 import type { Environment, EnvironmentCatalogue } from "../environments/environment.ts";
+import { provideEnvironment, refuseMissingEnvironment, resolveEnvironment } from "./run-environment.ts";
 import { learnerTask } from "./launcher.ts";
 import type { Machine } from "./machine.ts";
 import { arrangeRendezvous } from "./rendezvous.ts";
@@ -72,8 +72,10 @@ async function startAll(
   signal: AbortSignal,
 ): Promise<Started> {
   signal.throwIfAborted();
-  const environment = await environmentFor(parts, run, signal);
+  // Before minutes of loading: an environment that is gone, or an index that no longer has what it had.
+  await refuseMissingEnvironment(parts.environments, run.spec.framework, signal);
   await stage(parts, run, await parts.openCredentials(run.id), signal);
+  const environment = await provideEnvironment(parts, run, directory, signal);
   const meeting = join(directory.root, `attempt-${run.attempt}.rendezvous`);
   const launch = {
     run,
@@ -91,16 +93,8 @@ async function startAll(
 
 /** What to call the environment of learners that run already; they do not need it to be found again. */
 async function labelFor(parts: PreparationParts, run: Run, signal: AbortSignal): Promise<string | null> {
-  const { name, version } = run.spec.framework;
-  const resolution = await parts.environments.resolve(name, version, signal);
-  return resolution.found ? resolution.environment.label : null;
-}
-
-async function environmentFor(parts: PreparationParts, run: Run, signal: AbortSignal): Promise<Environment> {
-  const { name, version } = run.spec.framework;
-  const resolution = await parts.environments.resolve(name, version, signal);
-  if (!resolution.found) throw environmentUnavailable(name, version, resolution.fact, resolution.hint);
-  return resolution.environment;
+  const resolution = await resolveEnvironment(parts.environments, run.spec.framework, signal);
+  return resolution.found === true ? resolution.environment.label : null;
 }
 
 async function allOrNone(engine: Engine, starts: readonly Promise<Handle>[]): Promise<Handle[]> {

@@ -1,11 +1,10 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { join, normalize } from "node:path";
 import type { ArchiveLimits } from "../archive/archive-limits.ts";
-import { inspectArchive } from "../archive/inspect-archive.ts";
+import { inspectArchive, type ArchiveInspection } from "../archive/inspect-archive.ts";
 import type { Clock } from "../base/clock.ts";
 import type { DataStores } from "../datastores/data-stores.ts";
 import {
-  environmentUnavailable,
   idempotencyKeyReused,
   manifestInvalid,
   requestInvalid,
@@ -28,6 +27,7 @@ import { deviceKindFor, waitingFor, type Machine } from "./machine.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { listResults, type ResultListing } from "./result-listing.ts";
 import type { RunBook } from "./run-book.ts";
+import { refuseMissingEnvironment } from "./run-environment.ts";
 import { learnerDirectory, runDirectory, TRAINING_LOG } from "./run-directory.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Trash } from "./trash.ts";
@@ -85,7 +85,8 @@ export class RunService {
     if (reading.spec === null || reading.credentials === null) throw manifestInvalid(reading.problems);
     const { spec, credentials } = reading;
     await this.#refuseWhatCannotRun(spec, signal);
-    await inspectArchive(request.zipPath, { ...this.#parts.archiveLimits, command: spec.command });
+    const archive = await inspectArchive(request.zipPath, { ...this.#parts.archiveLimits, command: spec.command });
+    refuseMissingRequirements(spec.framework.requirements, archive);
 
     const now = clock.now();
     const warnings = reading.warnings.map((warning) => warning.message);
@@ -224,10 +225,14 @@ export class RunService {
     if (devices > present) throw tooManyDevices(devices, present, kind);
     if (spec.data !== null) dataStores.check(spec.data.connection, spec.data.bucket);
     dataStores.check(spec.results.connection, spec.results.bucket);
-    const { name, version } = spec.framework;
-    const resolution = await environments.resolve(name, version, signal);
-    if (!resolution.found) throw environmentUnavailable(name, version, resolution.fact, resolution.hint);
+    await refuseMissingEnvironment(environments, spec.framework, signal);
   }
+}
+
+function refuseMissingRequirements(requirements: string | null, { files }: ArchiveInspection): void {
+  if (requirements === null || files.some(({ path }) => path === normalize(requirements))) return;
+  const message = `The model definition has no file '${requirements}', which the manifest names as its requirements.`;
+  throw requestInvalid(message, "Put the file into the ZIP, or mend 'requirements' in the manifest.");
 }
 
 function newRun(id: string, request: Submission, spec: TrainingSpec, warnings: readonly string[], now: Date): Run {

@@ -24,6 +24,7 @@ export const CAUSES = {
   data_unusable: { turn: "data", summary: "An object in the training data cannot be brought to a file." },
   disk_full: { turn: "place", summary: "The disk under the service's home is full." },
   environment_missing: { turn: "place", summary: "The environment that the run was accepted for is gone." },
+  environment_not_built: { turn: "place", summary: "The environment that the run asks for could not be built." },
   start_failed: { turn: "place", summary: "The engine could not start the program." },
   learner_lost: { turn: "place", summary: "The program vanished without leaving a record of its end." },
   results_not_stored: {

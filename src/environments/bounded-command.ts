@@ -9,6 +9,13 @@ interface BoundedCommand {
   readonly env: Readonly<Record<string, string>>;
   readonly workingDirectory: string;
   readonly timeLimitMs: number;
+  /** Called with what the program writes, as it comes, both streams in one. */
+  readonly onOutput?: (text: string) => void;
+  /**
+   * Ends the program also when this process is killed: what writes where the next server will write must not outlive
+   * this one. A probe needs no such care.
+   */
+  readonly endsWithService?: boolean;
 }
 
 export type CommandEnding =
@@ -23,17 +30,27 @@ export type CommandRunner = (command: BoundedCommand, signal: AbortSignal) => Pr
 /** Of each stream the last part is kept: a probe's facts and a program's last words stand at the end. */
 const KEPT_CHARACTERS = 64 * 1024;
 
+/**
+ * The guard of a program that must not outlive this process. It waits at a pipe that nobody writes to: the pipe ends
+ * when this process does, however that came about, and then the guard ends the whole group.
+ */
+const GUARDED = `
+  exec 3<&0 </dev/null
+  { read -r _ <&3; kill -KILL 0; } >/dev/null 2>&1 &
+  guard=$!
+  exec 3<&-
+  "$@"
+  code=$?
+  kill "$guard"
+  exit "$code"
+`;
+
 export const runCommand: CommandRunner = async (command, signal) => {
   signal.throwIfAborted();
-  const child = spawn(command.file, [...command.args], {
-    cwd: command.workingDirectory,
-    env: command.env,
-    detached: true, // a process group of its own, so that the limit reaches what the program started
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const child = start(command);
   const { promise, resolve, reject } = Promise.withResolvers<CommandEnding>();
-  const stdout = keepTail(child.stdout);
-  const stderr = keepTail(child.stderr);
+  const stdout = keepTail(child.stdout, command.onOutput);
+  const stderr = keepTail(child.stderr, command.onOutput);
   let timedOut = false;
   const limit = setTimeout(() => {
     timedOut = true;
@@ -58,6 +75,16 @@ export const runCommand: CommandRunner = async (command, signal) => {
   }
 };
 
+function start({ file, args, workingDirectory, env, endsWithService = false }: BoundedCommand) {
+  const [program, words] = endsWithService ? ["/bin/sh", ["-c", GUARDED, "sh", file, ...args]] : [file, [...args]];
+  return spawn(program, words, {
+    cwd: workingDirectory,
+    env,
+    detached: true, // a process group of its own, so that the limit reaches what the program started
+    stdio: [endsWithService ? "pipe" : "ignore", "pipe", "pipe"],
+  });
+}
+
 function killGroup(child: ChildProcess): void {
   // Without these, a grandchild that left the group but kept the pipes would hold back "close" for ever.
   child.stdout?.destroy();
@@ -70,11 +97,12 @@ function killGroup(child: ChildProcess): void {
   }
 }
 
-function keepTail(stream: Readable): () => string {
+function keepTail(stream: Readable | null, onOutput: BoundedCommand["onOutput"]): () => string {
   let text = "";
-  stream.setEncoding("utf8");
-  stream.on("data", (chunk: string) => {
+  stream?.setEncoding("utf8");
+  stream?.on("data", (chunk: string) => {
     text = (text + chunk).slice(-KEPT_CHARACTERS);
+    onOutput?.(chunk);
   });
   return () => text;
 }

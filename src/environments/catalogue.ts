@@ -3,7 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import { runCommand } from "./bounded-command.ts";
 import type { CommandRunner } from "./bounded-command.ts";
 import type { ConfiguredEnvironment } from "./configured-environment.ts";
-import type { Environment, EnvironmentCatalogue, Resolution } from "./environment.ts";
+import type { Environment, Resolution } from "./environment.ts";
 import { canonicalFrameworkName } from "./framework-names.ts";
 import { isFolder, isProgram } from "./interpreter-places.ts";
 import { WELL_KNOWN_PYTHONS } from "./probe-python.ts";
@@ -25,8 +25,17 @@ export interface CatalogueOptions {
   readonly probeLimitMs?: number;
 }
 
-/** The catalogue of this machine, with what it saw on the way: `doctor` shows it. */
-export interface MachineCatalogue extends EnvironmentCatalogue {
+/** Whether something that is here answers; building is the business of others. */
+export type PresentResolution = Exclude<Resolution, { readonly found: "after_build" }>;
+
+/** What is on this machine by itself or by configuration, with what was seen on the way: `doctor` shows it. */
+export interface MachineCatalogue {
+  /** Everything that works here. Probes at the first call (seconds), then answers from memory. */
+  list(signal: AbortSignal): Promise<readonly Environment[]>;
+  /** A miss probes again first, so that what was installed meanwhile is found without a restart. */
+  resolve(framework: string, version: string, signal: AbortSignal): Promise<PresentResolution>;
+  /** The same from memory alone once there is one, so that it takes no time; a miss may be out of date. */
+  recall(framework: string, version: string, signal: AbortSignal): Promise<Environment | undefined>;
   survey(signal: AbortSignal): Promise<Survey>;
 }
 
@@ -71,7 +80,12 @@ class FoundAndConfigured implements MachineCatalogue {
     return offers.map(({ environment }) => environment);
   }
 
-  async resolve(framework: string, version: string, signal: AbortSignal): Promise<Resolution> {
+  async recall(framework: string, version: string, signal: AbortSignal): Promise<Environment | undefined> {
+    const remembered = choose(await this.survey(signal), canonicalFrameworkName(framework), version);
+    return remembered.found && (await isStillThere(remembered.environment)) ? remembered.environment : undefined;
+  }
+
+  async resolve(framework: string, version: string, signal: AbortSignal): Promise<PresentResolution> {
     const name = canonicalFrameworkName(framework);
     if (name === "shell" && !this.#hasShellEntry) {
       // Needs nothing of this machine, so it need not wait for the first probe.
@@ -87,15 +101,18 @@ class FoundAndConfigured implements MachineCatalogue {
   }
 }
 
-function choose(survey: Survey, name: string, version: string): Resolution {
-  const broken = survey.brokenEntries.some(({ framework, entry }) => framework === name && isNamed(entry, version));
-  // The operator meant this request for an entry that does not work. Something else that happens to match is not it.
-  const offer = broken ? undefined : pickOffer(survey.offers, name, version);
+/** The operator meant this request for an entry that does not work. Something else that happens to match is not it. */
+export function isMeantForBrokenEntry(survey: Survey, name: string, version: string): boolean {
+  return survey.brokenEntries.some(({ framework, entry }) => framework === name && isNamed(entry, version));
+}
+
+function choose(survey: Survey, name: string, version: string): PresentResolution {
+  const offer = isMeantForBrokenEntry(survey, name, version) ? undefined : pickOffer(survey.offers, name, version);
   if (offer !== undefined) return { found: true, environment: offer.environment };
   return { found: false, ...explainMiss(survey, name, version) };
 }
 
-function pickOffer(offers: readonly Offer[], name: string, version: string): Offer | undefined {
+export function pickOffer(offers: readonly Offer[], name: string, version: string): Offer | undefined {
   const ofName = offers.filter(({ environment }) => environment.framework === name);
   const named = ofName.find(({ environment, aliases }) => isNamed({ version: environment.version, aliases }, version));
   if (named !== undefined) return named;

@@ -31,6 +31,7 @@ const FRAMEWORKS: readonly Framework[] = [
   pythonModule("scikit-learn", "scikit-learn", "sklearn", ["python3-sklearn", OPENBLAS], "scikit-learn", ["0.17"]),
   pythonModule("numpy", "NumPy", "numpy", ["python3-numpy", OPENBLAS], "numpy"),
   pythonModule("xgboost", "XGBoost", "xgboost", ["python3-xgboost"], "xgboost"),
+  pythonModule("lightgbm", "LightGBM", "lightgbm", [], "lightgbm"),
   pythonModule("jax", "JAX", "jax", [], "jax"),
   pythonModule("mxnet", "MXNet", "mxnet", [], "mxnet", ["0.10"]),
   pythonModule("theano", "Theano", "theano", [], "Theano", ["0.10"]),
@@ -76,6 +77,12 @@ export function knownFramework(name: string): Framework | undefined {
 
 export function knownFrameworkNames(): readonly string[] {
   return FRAMEWORKS.map((framework) => framework.name);
+}
+
+/** The Python module by which a framework is recognised; null where there is none. */
+export function moduleOf(framework: string): string | null {
+  const discovery = knownFramework(canonicalFrameworkName(framework))?.discovery;
+  return discovery?.by === "python_module" ? discovery.module : null;
 }
 
 /** What the Python probe tries to import, in this order. */

@@ -57,7 +57,10 @@ export async function probePythons(options: PythonProbeOptions, signal: AbortSig
 export async function askPython(
   interpreter: string,
   modules: readonly string[],
-  options: Pick<PythonProbeOptions, "run" | "timeLimitMs">,
+  options: Pick<PythonProbeOptions, "run" | "timeLimitMs"> & {
+    /** Leaves compiled modules behind, so that the first program need not compile them. For environments of our own. */
+    readonly keepBytecode?: boolean;
+  },
   signal: AbortSignal,
 ): Promise<PythonReport> {
   const home = await mkdtemp(join(tmpdir(), "trainyard-probe-"));
@@ -66,7 +69,10 @@ export async function askPython(
       {
         file: interpreter,
         args: ["-c", PROBE_PROGRAM, ...modules],
-        env: probeEnv(interpreter, home),
+        env: {
+          ...probeEnv(interpreter, home),
+          ...(options.keepBytecode === true ? {} : { PYTHONDONTWRITEBYTECODE: "1" }),
+        },
         workingDirectory: home, // `python -c` imports from the working directory first
         timeLimitMs: options.timeLimitMs,
       },
@@ -86,7 +92,6 @@ function probeEnv(interpreter: string, home: string): Readonly<Record<string, st
     LANG: "C.UTF-8",
     OMP_NUM_THREADS: "1",
     OPENBLAS_NUM_THREADS: "1",
-    PYTHONDONTWRITEBYTECODE: "1",
     TF_CPP_MIN_LOG_LEVEL: "3",
   };
 }

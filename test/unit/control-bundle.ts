@@ -33,6 +33,8 @@ const onlyShell: EnvironmentCatalogue = {
     framework === "shell"
       ? { found: true, environment: SHELL }
       : { found: false, fact: "only shell is here", hint: "Use shell." },
+  resolveWithRequirements: async () => ({ found: false, fact: "nothing is built here", hint: "Use shell." }),
+  provide: async () => ({ environment: SHELL, lock: null }),
 };
 
 export interface BundleOptions {

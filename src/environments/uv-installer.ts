@@ -1,0 +1,28 @@
+import { join } from "node:path";
+import { runStep, withFile } from "./installer.ts";
+import type { Installer, InstallerParts } from "./installer.ts";
+
+// A package built from source runs its author's code with the server's rights and index settings; a wheel runs none.
+const WHEELS_ONLY = ["--only-binary", ":all:"];
+
+/** Installs with uv, which needs neither pip nor venv in the Python it installs for. */
+export function uvInstaller(uv: string, version: string, parts: InstallerParts): Installer {
+  // Which Python is meant was decided; uv must neither look for another one nor download one.
+  const env = { ...parts.env, UV_NO_PROGRESS: "1", UV_PYTHON_DOWNLOADS: "never", NO_COLOR: "1" };
+  const tool = { ...parts, env };
+  return {
+    label: `uv ${version} (${uv})`,
+    lock: async (python, requirements, step) =>
+      withFile(`${requirements.join("\n")}\n`, async (path) => {
+        const format = ["--quiet", "--no-header", "--no-annotate", "--generate-hashes"];
+        const words = ["pip", "compile", path, "--python", python, ...format, ...WHEELS_ONLY];
+        return runStep(tool, `Resolving ${requirements.join(", ")}`, [uv, ...words], { ...step, onLine: () => {} });
+      }),
+    install: async (python, lock, folder, step) =>
+      withFile(lock, async (path) => {
+        await runStep(tool, "Making the virtual environment", [uv, "venv", "--python", python, folder], step);
+        const words = ["pip", "install", "--python", join(folder, "bin/python"), "-r", path, ...WHEELS_ONLY];
+        await runStep(tool, "Installing the packages", [uv, ...words], step);
+      }),
+  };
+}
