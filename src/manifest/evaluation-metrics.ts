@@ -11,8 +11,9 @@ import type { Place } from "./place.ts";
 import { entriesOf, readMap } from "./read-map.ts";
 import { readCount, readText } from "./text-value.ts";
 
-/** FfDL's collectors of metrics; with those of the first line there is nothing to collect. */
-export const NO_COLLECTOR = ["null", "nil", "none"];
+/** With these there is nothing to collect. */
+const NO_COLLECTOR = ["null", "nil", "none"];
+/** FfDL's collectors of metrics. */
 export const COLLECTORS = [
   "logger",
   "regex_extractor",

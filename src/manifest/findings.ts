@@ -37,6 +37,11 @@ export class Findings {
     return this.#problems.length >= MANIFEST_LIMITS.findings;
   }
 
+  /** No further warning will be told. */
+  get isFullOfWarnings(): boolean {
+    return this.#warnings.length >= MANIFEST_LIMITS.findings;
+  }
+
   get hasProblems(): boolean {
     return this.#problems.length > 0;
   }
@@ -48,7 +53,7 @@ export class Findings {
   }
 
   warning(code: ProblemCode, spot: Spot | null, message: string, hint: string): void {
-    if (this.#warnings.length < MANIFEST_LIMITS.findings) this.#warnings.push({ code, spot, message, hint });
+    if (!this.isFullOfWarnings) this.#warnings.push({ code, spot, message, hint });
   }
 
   /** In the order of the document. */

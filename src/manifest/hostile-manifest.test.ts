@@ -52,6 +52,13 @@ describe("what is too large is refused where it becomes too large", () => {
     expect(problems.at(-1)?.message).toBe("The manifest has 503 more problems.");
   });
 
+  test("of 700 keys that FfDL ignored the first 100 are told", () => {
+    const text = `name: a\n${lines(700, (i) => `unknown_${i}: v`)}\ndata_stores: []\nframework: {}`;
+    const { problems, warnings } = readManifest(text, "manifest.yml");
+    expect(problems).toHaveLength(3);
+    expect(warnings).toHaveLength(MANIFEST_LIMITS.findings);
+  });
+
   test("ten thousand documents and ten thousand stray brackets are left after the first few", () => {
     expect(verdicts("---\n".repeat(10_000))).toEqual(["manifest_syntax 3:4"]);
     expect(verdicts("]".repeat(10_000))).toHaveLength(MANIFEST_LIMITS.syntaxErrors + 1);

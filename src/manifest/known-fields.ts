@@ -37,22 +37,25 @@ const TABLES: Readonly<Record<"wml" | "ffdl", readonly FieldTable[]>> = {
   ffdl: [ffdl.MANIFEST, ffdl.FRAMEWORK, ffdl.DATA_STORE, ffdl.TRAINING_DATA, ffdl.TRAINING_RESULTS, ...METRICS],
 };
 
+const FIELDS: readonly KnownField[] = [
+  ...TABLES.wml.flatMap((table) => fieldsOf(table, "wml", null)),
+  ...TABLES.ffdl.flatMap((table) => fieldsOf(table, "ffdl", null)),
+  ...(Object.keys(CONNECTION_TABLES) as StoreType[]).flatMap((store) =>
+    fieldsOf(CONNECTION_TABLES[store], "connection", store),
+  ),
+];
+
 export const WML: Dialect = { placeOfKey: (key) => placeOfKey(key, "wml"), unknownKeys: "refused" };
 export const FFDL: Dialect = { placeOfKey: (key) => placeOfKey(key, "ffdl"), unknownKeys: "warned" };
 
 /** Every field of every manifest, parents before children, in the order of the reference. */
 export function listKnownFields(): readonly KnownField[] {
-  const stores = Object.keys(CONNECTION_TABLES) as StoreType[];
-  return [
-    ...TABLES.wml.flatMap((table) => fieldsOf(table, "wml", null)),
-    ...TABLES.ffdl.flatMap((table) => fieldsOf(table, "ffdl", null)),
-    ...stores.flatMap((store) => fieldsOf(CONNECTION_TABLES[store], "connection", store)),
-  ];
+  return FIELDS;
 }
 
 /** Where a key that stands in the wrong place belongs; undefined when the manifest has no such key. */
 function placeOfKey(key: string, family: "wml" | "ffdl"): string | undefined {
-  const field = listKnownFields().find(
+  const field = FIELDS.find(
     (known) =>
       (known.family === family || known.family === "connection") &&
       (lastKey(known.path) === key || known.aliases.includes(key)),

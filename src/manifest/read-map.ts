@@ -102,9 +102,11 @@ function warnTranslated(key: string, name: string, spot: Spot, findings: Finding
 }
 
 function reportUnknown(key: string, spot: Spot, table: FieldTable, dialect: Dialect, findings: Findings): void {
+  const isRefused = dialect.unknownKeys === "refused";
   // Finding advice takes time, and beyond the limit nobody will read it.
-  const meant = findings.isFull ? undefined : nearest(key, spellingsOf(table));
-  const place = meant === undefined && !findings.isFull ? dialect.placeOfKey(key) : undefined;
+  const isUntold = isRefused ? findings.isFull : findings.isFullOfWarnings;
+  const meant = isUntold ? undefined : nearest(key, spellingsOf(table));
+  const place = meant === undefined && !isUntold ? dialect.placeOfKey(key) : undefined;
   const where = table.path === "" ? "The manifest" : `'${table.path}'`;
   const hint =
     meant !== undefined
@@ -113,7 +115,7 @@ function reportUnknown(key: string, spot: Spot, table: FieldTable, dialect: Dial
         ? `'${shownKey(key)}' belongs in '${place}'.`
         : writeKeys(table);
   const message = `${where} has no field '${shownKey(key)}'`;
-  if (dialect.unknownKeys === "refused") findings.problem("field_unknown", spot, `${message}.`, hint);
+  if (isRefused) findings.problem("field_unknown", spot, `${message}.`, hint);
   else findings.warning("field_unknown", spot, `${message}, so it has no effect.`, hint);
 }
 

@@ -150,6 +150,41 @@ test.each(["training_data", "training_data_reference"])("%s is read with S3 and 
   expect(other.spec?.data?.connection.type).toBe("swift");
 });
 
+test.each([
+  ...["endpoint_url", "auth_url", "endpoint"].map((key) => [key, "access_key_id", "secret_access_key"]),
+  ...["aws_access_key_id", "user_name", "userId"].map((key) => ["endpoint_url", key, "secret_access_key"]),
+  ...["aws_secret_access_key", "password"].map((key) => ["endpoint_url", "access_key_id", key]),
+])("S3 is reached with %s, %s and %s", (endpoint, id, secret) => {
+  const connection = `{${endpoint}: https://s3.example.com, ${id}: key-id, ${secret}: pw, region: us-standard}`;
+  const { spec, credentials, warnings } = read({
+    rest: `training_data: {connection: ${connection}, source: {bucket: in, type: s3}}\ntraining_results: {target: {bucket: out}}`,
+  });
+  const where = { type: "s3", endpointUrl: "https://s3.example.com", region: "us-standard" };
+  expect(spec?.data?.connection).toEqual(where);
+  expect(credentials?.data).toEqual({ type: "s3", accessKeyId: "key-id", secretAccessKey: "pw" });
+  expect(warnings).toEqual([]);
+});
+
+test.each([
+  ["user_name", "domain_name", "project_id"],
+  ["username", "domainName", "projectId"],
+  ["userId", "domain_name", "project_id"],
+])("Swift is reached with %s, %s and %s", (user, domain, project) => {
+  const connection = `{auth_url: 'https://identity.example.com/v3', ${user}: ann, password: pw, region: dallas, ${domain}: 77, ${project}: p}`;
+  const { spec, credentials, warnings } = read({
+    rest: `training_data: {connection: ${connection}, source: {container: in, type: bluemix_objectstore}}\ntraining_results: {target: {bucket: out}}`,
+  });
+  expect(spec?.data?.connection).toEqual({
+    type: "swift",
+    authUrl: "https://identity.example.com/v3",
+    region: "dallas",
+    domainName: "77",
+    projectId: "p",
+  });
+  expect(credentials?.data).toEqual({ type: "swift", userName: "ann", password: "pw" });
+  expect(warnings).toEqual([]);
+});
+
 test.each(["암호", "비밀번호", "Passwort"])("the translated key %s is the password, with the right spelling", (key) => {
   const connection = `{auth_url: https://identity.example.com, user_name: ann, ${key}: pw}`;
   const { credentials, warnings } = read({
