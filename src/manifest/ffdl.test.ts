@@ -194,6 +194,7 @@ describe("data stores", () => {
     ["[a]", "value_invalid data_stores[0]"],
     ["[{}]", "field_missing data_stores[0].type"],
     ["[{type: s4}]", "value_invalid data_stores[0].type"],
+    ["[{type: host_mount}]", "value_invalid data_stores[0].type"],
     ["[{type: mount_cos}]", "field_missing data_stores[0].connection"],
     ["[{type: directory, training_data: {}}]", "field_missing data_stores[0].training_data.container"],
     ["[{type: directory, training_data: in}]", "value_invalid data_stores[0].training_data"],

@@ -24,8 +24,9 @@ export function readStoreType(
 ): StoreType | null {
   const profile = profileOf(connection);
   if (profile !== undefined) return refuseProfile(profile, findings);
-  const places = [...written, typeInside(connection)].filter((place) => place !== undefined);
-  const types = places.map((place) => ({ place, type: typeAt(place, findings) }));
+  const inside = typeInside(connection);
+  const places = [...written, inside].filter((place) => place !== undefined);
+  const types = places.map((place) => ({ place, type: typeAt(place, place === inside, findings) }));
   const [first] = types;
   if (types.some(({ type }) => type === null)) return null;
   const other = types.find(({ type }) => type !== first?.type);
@@ -46,10 +47,10 @@ export function readStoreType(
 }
 
 /** Null when it was reported. */
-function typeAt(place: Place, findings: Findings): StoreType | null {
+function typeAt(place: Place, isInside: boolean, findings: Findings): StoreType | null {
   const text = readText(place, { maxLength: 100 }, findings);
   if (text === null) return null;
-  if (text === HOST_MOUNT) return "directory";
+  if (isInside && text === HOST_MOUNT) return "directory";
   const type = Object.hasOwn(STORE_TYPES, text) ? STORE_TYPES[text] : undefined;
   if (type !== undefined) return type;
   const meant = nearest(text, Object.keys(STORE_TYPES));
