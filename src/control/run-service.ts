@@ -24,6 +24,7 @@ import { readManifest } from "../manifest/read-manifest.ts";
 import type { RunEvent, RunPage, RunQuery, Store } from "../store/store.ts";
 import type { Definitions } from "./definitions.ts";
 import { deviceKindFor, waitingFor, type Machine } from "./machine.ts";
+import { frameworksIn, type NamedFramework } from "./framework-list.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { listResults, type ResultListing } from "./result-listing.ts";
 import type { RunBook } from "./run-book.ts";
@@ -165,15 +166,9 @@ export class RunService {
     return listResults(this.#parts, await this.#parts.book.get(id), signal);
   }
 
-  /** What a submission may name as its framework, sorted; several interpreters with the same one count once. */
-  async frameworks(signal: AbortSignal): Promise<readonly { readonly name: string; readonly version: string }[]> {
-    const environments = await this.#parts.environments.list(signal);
-    const byText = new Map(
-      environments.map(({ framework: name, version }) => [`${name} ${version}`, { name, version }]),
-    );
-    return [...byText.values()].toSorted(
-      (a, b) => a.name.localeCompare(b.name, "en") || a.version.localeCompare(b.version, "en", { numeric: true }),
-    );
+  /** What a submission may name as its framework. */
+  async frameworks(signal: AbortSignal): Promise<readonly NamedFramework[]> {
+    return frameworksIn(await this.#parts.environments.list(signal));
   }
 
   /** Where the run's own copy of its results is, while there is one. */
