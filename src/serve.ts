@@ -13,6 +13,7 @@ import type { ServeOptions } from "./cli/machine.ts";
 import { findConfigurationFile } from "./configuration/home.ts";
 import { loadSettings, type Settings } from "./configuration/settings.ts";
 import { createControl } from "./control/control.ts";
+import { EnvironmentService } from "./control/environment-service.ts";
 import { isLoopback, type ListenAddress } from "./configuration/address.ts";
 import { createDataStores } from "./datastores/open-store.ts";
 import { addressUnusable } from "./domain/errors.ts";
@@ -92,8 +93,10 @@ async function startServer(home: string, settings: Settings): Promise<RunningSer
       pathFor(environment, await writeProgramFolder(environment, join(home, "environments"))),
     keyring,
   });
+  const environmentService = new EnvironmentService({ home, store, environments });
   const app = createApp({
     runs: control.runs,
+    environments: environmentService,
     authenticate: async (header) => authenticate(header, async (sha256) => store.findToken(sha256)),
     settings: {
       definitionBytes: settings.limits.definitionBytes,
@@ -104,6 +107,7 @@ async function startServer(home: string, settings: Settings): Promise<RunningSer
     logger: { level: settings.logLevel, stream: process.stderr },
   });
   parts.defer(async () => control.stop());
+  parts.defer(() => environmentService.close());
   await control.start();
   parts.defer(async () => app.close());
   await listen(app, settings.listen);

@@ -11,6 +11,9 @@ export const routePaths = {
   deleteRun: { method: "DELETE", path: "/api/v1/runs/{id}" },
   readLog: { method: "GET", path: "/api/v1/runs/{id}/log" },
   listEvents: { method: "GET", path: "/api/v1/runs/{id}/events" },
+  listEnvironments: { method: "GET", path: "/api/v1/environments" },
+  buildEnvironment: { method: "POST", path: "/api/v1/environments" },
+  removeEnvironment: { method: "DELETE", path: "/api/v1/environments/{id}" },
   listFrameworks: { method: "GET", path: "/api/v1/frameworks" },
   listResults: { method: "GET", path: "/api/v1/runs/{id}/results" },
 } as const satisfies Record<string, { readonly method: "GET" | "POST" | "DELETE"; readonly path: string }>;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { EnvironmentBuild, EnvironmentList, EnvironmentOrder } from "./environment.ts";
 import { FrameworkList } from "./framework.ts";
 import { Problem } from "./problem.ts";
 import { routePaths } from "./route-paths.ts";
@@ -153,6 +154,36 @@ export const routes = {
       limit: z.coerce.number().int().min(1).max(1000).default(1000),
     }),
     answers: { 200: EventList, 404: Problem },
+  },
+  listEnvironments: {
+    operationId: "listEnvironments",
+    ...routePaths.listEnvironments,
+    summary: "List the environments that are here or were built here, and what can be built",
+    access: "token",
+    body: "none",
+    answers: { 200: EnvironmentList },
+  },
+  buildEnvironment: {
+    operationId: "buildEnvironment",
+    ...routePaths.buildEnvironment,
+    summary: "Build the environment for a framework and version ahead of the first run",
+    description:
+      "200 with the environment that a run would get, also where nothing had to be built. 202 when the build was not done within " +
+      "`waitSeconds`; it goes on, and the same request waits for it again.",
+    access: "token",
+    body: "json",
+    query: z.object({ waitSeconds: z.coerce.number().min(0).max(WAIT_LIMIT_S).default(0) }),
+    json: EnvironmentOrder,
+    answers: { 200: EnvironmentBuild, 202: EnvironmentBuild, 400: Problem, 409: Problem },
+  },
+  removeEnvironment: {
+    operationId: "removeEnvironment",
+    ...routePaths.removeEnvironment,
+    summary: "Remove an environment that was built here and that no live run uses",
+    access: "token",
+    body: "none",
+    params: z.object({ id: z.string().min(1).max(64) }),
+    answers: { 204: null, 404: Problem, 409: Problem },
   },
   listFrameworks: {
     operationId: "listFrameworks",

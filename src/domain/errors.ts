@@ -136,6 +136,35 @@ export function environmentUnavailable(framework: string, version: string, fact:
   );
 }
 
+/** `lastLines` are what the tool printed last. */
+export function environmentNotBuilt(
+  what: string,
+  fact: string,
+  hint: string,
+  lastLines: readonly string[],
+): ServiceError {
+  const message = `The environment for ${what} could not be built. ${fact}`;
+  return new ServiceError("conflict", "environment_not_built", message, hint, { details: lastLines });
+}
+
+export function environmentNotFound(id: string): ServiceError {
+  return new ServiceError(
+    "not_found",
+    "environment_not_found",
+    `No environment that was built here has the id '${id}'.`,
+    "'trainyard environments list' shows the ids there are.",
+  );
+}
+
+export function environmentInUse(id: string): ServiceError {
+  return new ServiceError(
+    "conflict",
+    "environment_in_use",
+    `Environment '${id}' is being built, or live runs use it.`,
+    "Remove it once these runs have ended.",
+  );
+}
+
 export function tooManyDevices(wanted: number, present: number, kind: string): ServiceError {
   return new ServiceError(
     "invalid",
@@ -278,6 +307,26 @@ export function secretUnreadable(context: string, fact: string): ServiceError {
 
 export function shuttingDown(): ServiceError {
   return new ServiceError("unavailable", "shutting_down", "The server is ending.", "Try again once it is back.");
+}
+
+export function homeUnusable(home: string, fact: string, cause: unknown): ServiceError {
+  return new ServiceError(
+    "invalid",
+    "home_unusable",
+    `The home '${home}' cannot be made or written (${fact}).`,
+    "Give a folder that you may write to, with --home or TRAINYARD_HOME.",
+    { cause },
+  );
+}
+
+export function addressUnusable(address: string, fact: string, cause: unknown): ServiceError {
+  return new ServiceError(
+    "conflict",
+    "address_unusable",
+    `The server cannot listen on ${address}: ${fact}.`,
+    "Give another address with --listen HOST:PORT or 'listen' in the configuration; port 0 picks a free one.",
+    { cause },
+  );
 }
 
 export function homeInUse(home: string, holder: string): ServiceError {

@@ -48,7 +48,7 @@ export class BuildingCatalogue implements EnvironmentCatalogue {
 
   async list(signal: AbortSignal): Promise<readonly Environment[]> {
     const built = await this.#parts.folders.list();
-    return [...(await this.#parts.machine.list(signal)), ...built.map((one) => this.#environmentOf(one))];
+    return [...(await this.#parts.machine.list(signal)), ...built.map((one) => this.environmentOf(one))];
   }
 
   async resolve(framework: string, version: string, signal: AbortSignal): Promise<Resolution> {
@@ -134,7 +134,7 @@ export class BuildingCatalogue implements EnvironmentCatalogue {
       const lock = await folders.readLock(id);
       await options.keepLock(lock);
       await folders.markUsed(id, clock.now());
-      return { environment: this.#environmentOf(built), lock };
+      return { environment: this.environmentOf(built), lock };
     };
     return builder === null ? hand() : builder.alone(id, hand);
   }
@@ -162,7 +162,7 @@ export class BuildingCatalogue implements EnvironmentCatalogue {
     if (isMeantForBrokenEntry(await machine.survey(signal), name, version)) return undefined;
     const built = (await folders.list()).filter(({ isSpecial }) => !isSpecial);
     const offers = built.map((one) => ({
-      environment: this.#environmentOf(one),
+      environment: this.environmentOf(one),
       pythonVersion: one.pythonVersion,
       aliases: [],
       built: one,
@@ -202,7 +202,8 @@ export class BuildingCatalogue implements EnvironmentCatalogue {
     return planBuild({ recipe: recipes.get(name), version, extra, pythons: survey.pythons, hasGpu });
   }
 
-  #environmentOf(built: BuiltEnvironment): Environment {
+  /** How a run would get it. */
+  environmentOf(built: BuiltEnvironment): Environment {
     return environmentOf(built, this.#parts.folders.folder(built.id));
   }
 }

@@ -36,7 +36,7 @@ test("a wrong token is refused before a byte of the body is looked at", async ()
   expect(reply.statusCode).toBe(401);
 });
 
-test.each(contracts.filter((contract) => contract.params !== undefined))(
+test.each(contracts.filter(({ path }) => path.includes("/runs/{id}")))(
   "$operationId of an unknown run answers run_not_found",
   async (contract) => {
     await using server = await startTestServer();

@@ -7,18 +7,20 @@ import { requestInvalid, routeNotFound, shuttingDown } from "../domain/errors.ts
 import { JSON_BODY_LIMIT_BYTES, replyToBrokenRequest, replyWithError } from "./error-reply.ts";
 import { registerRoute, type RouteHandlers } from "./register-route.ts";
 import { logAnswers, loggerOptions, type LoggerSettings } from "./request-log.ts";
+import { environmentRoutes } from "./routes/environments.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { frameworkRoutes } from "./routes/frameworks.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { logRoutes } from "./routes/log.ts";
 import { resultRoutes } from "./routes/results.ts";
 import { runRoutes } from "./routes/runs.ts";
-import type { Authenticate, RunService } from "./services.ts";
+import type { Authenticate, EnvironmentService, RunService } from "./services.ts";
 import type { UploadSettings } from "./uploads.ts";
 import { compileValidator } from "./validation.ts";
 
 export interface AppParts {
   readonly runs: RunService;
+  readonly environments: EnvironmentService;
   readonly authenticate: Authenticate;
   readonly settings: UploadSettings;
   /** The product's version, told by /health. */
@@ -37,7 +39,7 @@ const SWEEP_MS = 20;
 const HEADER_LIMIT_BYTES = 65_536;
 
 /** The HTTP server over the route contract, ready to listen. It owns nothing that it is given; `close()` lets go of connections only. */
-export function createApp({ runs, authenticate, settings, version, logger }: AppParts): FastifyInstance {
+export function createApp({ runs, environments, authenticate, settings, version, logger }: AppParts): FastifyInstance {
   const closing = new AbortController();
   const app = createBareApp(logger, closing.signal);
   closeInTime(app, closing);
@@ -48,6 +50,7 @@ export function createApp({ runs, authenticate, settings, version, logger }: App
     ...eventRoutes(runs),
     ...resultRoutes(runs, closing.signal),
     ...frameworkRoutes(runs, closing.signal),
+    ...environmentRoutes(environments, closing.signal),
   };
   registerAll(app, handlers, authenticate);
   return app;

@@ -68,3 +68,36 @@ export interface RunService {
   /** The folder on this machine with the run's own copy of its results, where one is kept. */
   localCopy(run: Run): string | null;
 }
+
+export interface ListedEnvironment {
+  readonly environment: {
+    readonly framework: string;
+    readonly version: string;
+    readonly label: string;
+    readonly origin: "found" | "configured" | "built" | "built_in";
+  };
+  /** Null for one that was not built here. */
+  readonly built: {
+    readonly id: string;
+    readonly sizeBytes: number;
+    /** ISO 8601. */
+    readonly builtAt: string;
+    readonly lastUsedAt: Date;
+    readonly requirements: readonly string[];
+  } | null;
+  readonly isInUse: boolean;
+}
+
+/** What the routes need of environments. */
+export interface EnvironmentService {
+  list(signal: AbortSignal): Promise<{
+    readonly environments: readonly ListedEnvironment[];
+    readonly building: readonly string[];
+    readonly installer: string | null;
+    readonly buildable: readonly { readonly framework: string; readonly requirements: readonly string[] }[];
+  }>;
+  /** Undefined when the build is not done when `wait` is aborted; it goes on. */
+  build(framework: string, version: string, wait: AbortSignal): Promise<ListedEnvironment | undefined>;
+  /** Rejects with `environment_not_found` or `environment_in_use`. */
+  remove(id: string): Promise<void>;
+}

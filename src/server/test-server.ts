@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import type { Run } from "../domain/run.ts";
-import { notAuthenticated } from "../domain/errors.ts";
+import { environmentNotFound, notAuthenticated } from "../domain/errors.ts";
 import { createApp } from "./app.ts";
 import { ScriptedRunService } from "./scripted-run-service.ts";
 
@@ -31,6 +31,13 @@ export async function startTestServer(limits: { definitionBytes?: number } = {})
   const logLines: string[] = [];
   const app = createApp({
     runs,
+    environments: {
+      list: async () => ({ environments: [], building: [], installer: null, buildable: [] }),
+      build: async () => undefined,
+      remove: async (id) => {
+        throw environmentNotFound(id);
+      },
+    },
     authenticate: async (header) => {
       if (header !== TOKEN) throw notAuthenticated("The request has no valid token.");
       return { account: "admin", role: "admin" };
