@@ -93,7 +93,7 @@ export function createControl(parts: ControlParts): Control {
   return {
     runs,
     start: async () => {
-      await resume({ store, book, scheduler, lifecycle, trash, log, machine: parts.machine });
+      await resume({ store, scheduler, lifecycle, trash, log, machine: parts.machine });
       const remove = async (id: string): Promise<void> => runs.remove(id, { account: "retention" });
       duties.push(keepForgetting({ store, clock, log, days: parts.retentionDays, remove }, ending.signal));
     },

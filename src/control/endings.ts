@@ -22,17 +22,23 @@ export async function awaitEndings(
   signal: AbortSignal,
 ): Promise<LearnerEnding[]> {
   let hasFailed = false;
-  return Promise.all(
-    handles.map(async (handle, index) => {
-      const ending = await engine.waitForEnd(handle, signal);
-      const seen = { learner: index + 1, ending, seenAt: now() };
-      if (!hasFailed && !isSuccess(ending)) {
-        hasFailed = true;
-        onFailure(seen.learner);
-      }
-      return seen;
-    }),
-  );
+  const over = new AbortController();
+  const either = AbortSignal.any([signal, over.signal]);
+  const waits = handles.map(async (handle, index) => {
+    const ending = await engine.waitForEnd(handle, either);
+    const seen = { learner: index + 1, ending, seenAt: now() };
+    if (!hasFailed && !isSuccess(ending)) {
+      hasFailed = true;
+      onFailure(seen.learner);
+    }
+    return seen;
+  });
+  try {
+    return await Promise.all(waits);
+  } finally {
+    // When one wait fails the caller comes again; the others must not stay and pile up.
+    over.abort(new Error("The wait for another learner of the run failed."));
+  }
 }
 
 /** A file's time comes from the kernel's tick, which may lie this far behind the clock that a wish to stop is dated by. */

@@ -4,6 +4,7 @@ import type { RunOutcome } from "../domain/run.ts";
 import type { RunState } from "../domain/run-state.ts";
 import { RemoteError, type RemoteReason } from "../datastores/remote-error.ts";
 import { ServiceError } from "../domain/errors.ts";
+import { EngineError } from "../engines/engine-error.ts";
 import { EnvironmentBuildError } from "../environments/build-error.ts";
 
 /** Everything about a failure that does not depend on the cause. */
@@ -113,7 +114,22 @@ export function outcomeOfStaging(error: unknown, context: FailureContext): RunOu
     const cause = error.code === "environment_unavailable" ? "environment_missing" : "start_failed";
     return failed(context, cause, error.message, error.hint);
   }
-  return failed(context, "start_failed", `The run could not be started: ${messageOf(error)}.`, "See the server's log.");
+  if (error instanceof EngineError || isSystemError(error)) {
+    const hint = "Submit it again; if it fails again, the server's log has more.";
+    return failed(context, "start_failed", `The run could not be started: ${messageOf(error)}.`, hint);
+  }
+  const hint = "This is a mistake in Trainyard; please report it with the server's log.";
+  return failed(context, "service_bug", `The service could not prepare the run: ${messageOf(error)}.`, hint);
+}
+
+/** Trouble of the service's own that passes, such as a busy database or a full disk under it: no run's fault. */
+export function isPassingTrouble(error: unknown): boolean {
+  return error instanceof ServiceError && error.kind === "unavailable";
+}
+
+/** An error of a system call: its code names what the machine refused. */
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && "syscall" in error;
 }
 
 export function isDiskFull(error: unknown): boolean {

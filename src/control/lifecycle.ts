@@ -6,23 +6,20 @@ import { isTerminal } from "../domain/run-state.ts";
 import type { Handle } from "../engines/engine.ts";
 import { readTail } from "../logs/log-file.ts";
 import { awaitEndings, outcomeOfEndings } from "./endings.ts";
-import { failed, messageOf, outcomeOfStaging, type FailureContext } from "./failures.ts";
+import { failed, isPassingTrouble, messageOf, outcomeOfStaging, type FailureContext } from "./failures.ts";
+import { insist } from "./insist.ts";
 import { prepareAndStart, type PreparationParts, type Started } from "./preparation.ts";
-import { explainMissingLog, keepResults, tidyUp, type KeeperParts } from "./result-keeper.ts";
+import { explainMissingLog, keepResults, tidyUp, type KeeperParts, type KeptResults } from "./result-keeper.ts";
 import type { RunBook } from "./run-book.ts";
 import { learnerDirectory, learnersOf, runDirectory, TRAINING_LOG } from "./run-directory.ts";
-import type { ServiceLog } from "./service-log.ts";
 
 const LOG_TAIL_LINES = 20;
 const LOG_TAIL_BYTES = 16 * 1024;
 /** Trouble of our own (a database that is busy, a full disk) is tried again for ever; it is not the run's fault. */
 const TROUBLE_BACKOFF = { attempts: Infinity, firstDelayMs: 200, maxDelayMs: 10_000 };
-/** The same unexpected error this often in one state is a mistake of ours, and the run must not wait for it. */
-const BUG_TRIES = 3;
 
 export interface LifecycleParts extends KeeperParts, PreparationParts {
   readonly book: RunBook;
-  readonly log: ServiceLog;
   /** For the other learners of a run once one has failed. */
   readonly stopGraceMs: number;
   /** Called as soon as the run holds no device any more. */
@@ -32,6 +29,8 @@ export interface LifecycleParts extends KeeperParts, PreparationParts {
 /** What this process knows of a run that it carries. */
 interface Carried {
   readonly stop: AbortController;
+  /** Aborted when this process carries the run no longer. */
+  readonly over: AbortController;
   /** Of its learners, while they run. */
   handles: readonly Handle[];
   done: Promise<void>;
@@ -58,9 +57,17 @@ export class Lifecycle {
   /** Takes care of the run from its present state on. A run that is carried already is left alone. */
   carry(run: Run): void {
     if (this.#carried.has(run.id) || this.#shutdown.signal.aborted) return;
-    const carried: Carried = { stop: new AbortController(), handles: [], done: Promise.resolve() };
+    const carried: Carried = {
+      stop: new AbortController(),
+      over: new AbortController(),
+      handles: [],
+      done: Promise.resolve(),
+    };
     this.#carried.set(run.id, carried);
-    carried.done = this.#supervise(run.id, carried).finally(() => this.#carried.delete(run.id));
+    carried.done = this.#supervise(run.id, carried).finally(() => {
+      carried.over.abort();
+      this.#carried.delete(run.id);
+    });
   }
 
   /** A wish to stop was written. May be repeated, with a shorter grace too. */
@@ -68,7 +75,7 @@ export class Lifecycle {
     const carried = this.#carried.get(id);
     if (carried === undefined) return;
     carried.stop.abort();
-    this.#stopLearners(id, carried.handles, graceMs);
+    this.#stopLearners(id, carried, graceMs);
   }
 
   /** Lets go of every run where it is; learners live on and the next server takes over. */
@@ -80,20 +87,16 @@ export class Lifecycle {
   async #supervise(id: string, carried: Carried): Promise<void> {
     const { book, clock, log } = this.#parts;
     let troubles = 0;
-    let failedVersion = -1;
     while (!this.#shutdown.signal.aborted) {
-      let version = -1;
       try {
         const run = await book.get(id);
-        version = run.version;
         if (run.state === "pending" || isTerminal(run.state)) return;
         if (run.stopRequestedAt !== null) carried.stop.abort();
-        await this.#step(run, carried, failedVersion === version && troubles >= BUG_TRIES);
+        await this.#step(run, carried);
         troubles = 0;
       } catch (error) {
         if (this.#shutdown.signal.aborted) return;
-        troubles = failedVersion === version ? troubles + 1 : 1;
-        failedVersion = version;
+        troubles += 1;
         log.error({ runId: id, error: messageOf(error), stack: (error as Error).stack }, "a run's next step failed");
         // Removed meanwhile: there is nothing to carry.
         if (error instanceof ServiceError && error.code === "run_not_found") return;
@@ -102,10 +105,10 @@ export class Lifecycle {
     }
   }
 
-  async #step(run: Run, carried: Carried, isStuck: boolean): Promise<void> {
+  async #step(run: Run, carried: Carried): Promise<void> {
     switch (run.state) {
       case "downloading":
-        return isStuck ? this.#giveUp(run) : this.#prepareAndStart(run, carried);
+        return this.#prepareAndStart(run, carried);
       case "running":
         return this.#awaitEnd(run, carried);
       case "storing":
@@ -119,7 +122,7 @@ export class Lifecycle {
   }
 
   async #prepareAndStart(run: Run, carried: Carried): Promise<void> {
-    const { book, clock } = this.#parts;
+    const { book, clock, log } = this.#parts;
     const signals = { stop: carried.stop.signal, shutdown: this.#shutdown.signal };
     const startedAt = clock.now();
     let started: Started;
@@ -127,9 +130,10 @@ export class Lifecycle {
       started = await prepareAndStart(this.#parts, run, startedAt, signals);
     } catch (error) {
       this.#shutdown.signal.throwIfAborted();
-      const isStopped = carried.stop.signal.aborted;
-      if (!isStopped && error instanceof ServiceError && error.kind === "unavailable") throw error;
-      return this.#toStoring(run, isStopped ? { state: "canceled" } : outcomeOfStaging(error, context(run, [])));
+      if (isPassingTrouble(error)) throw error;
+      if (carried.stop.signal.aborted) return this.#toStoring(run, { state: "canceled" });
+      log.error({ runId: run.id, error: messageOf(error), stack: (error as Error).stack }, "a run was not started");
+      return this.#toStoring(run, outcomeOfStaging(error, context(run, [])));
     }
     const { handles, environment } = started;
     const place = environment === null ? "" : ` in ${environment}`;
@@ -143,9 +147,9 @@ export class Lifecycle {
     try {
       // A wish that came before the handles were set found nobody to stop.
       if (carried.stop.signal.aborted) {
-        this.#stopLearners(run.id, run.handles, (await book.get(run.id)).stopGraceMs ?? 0);
+        this.#stopLearners(run.id, carried, (await book.get(run.id)).stopGraceMs ?? 0);
       }
-      const onFailure = (): void => this.#stopLearners(run.id, run.handles, stopGraceMs);
+      const onFailure = (): void => this.#stopLearners(run.id, carried, stopGraceMs);
       const now = (): Date => clock.now();
       const endings = await awaitEndings(engine, run.handles, now, onFailure, this.#shutdown.signal);
       // Read again: the wish to stop may have come while we waited.
@@ -174,32 +178,44 @@ export class Lifecycle {
     const outcome = run.outcome;
     if (outcome === null) throw new Error(`Run '${run.id}' is storing without an outcome.`);
     const directory = runDirectory(home, run.id);
-    if (outcome.state === "failed") await explainMissingLog(directory, outcome.failure.message);
-    try {
-      const credentials = await this.#parts.openCredentials(run.id);
-      const { stored, warnings } = await keepResults(this.#parts, run, credentials, this.#shutdown.signal);
-      const change = {
-        results: stored,
-        failure: outcome.state === "failed" ? outcome.failure : null,
-        warnings: [...run.warnings, ...warnings],
-      };
+    const kept = await this.#tryToKeep(run, outcome);
+    if (kept.isStored) {
+      const { stored, warnings } = kept;
+      const failure = outcome.state === "failed" ? outcome.failure : null;
+      const change = { results: stored, failure, warnings: [...run.warnings, ...warnings] };
       await book.advance(run.id, outcome.state, change, `Ended as ${outcome.state}; ${stored.objects} objects stored.`);
-    } catch (error) {
-      this.#shutdown.signal.throwIfAborted();
-      if (error instanceof ServiceError && error.kind !== "forbidden") throw error;
-      await this.#endWithoutResults(run, outcome, error);
+    } else {
+      await this.#endWithoutResults(run, outcome, kept.reason);
     }
-    const ended = await book.get(run.id);
-    await tidyUp(directory, ended.results !== null).catch((error: unknown) =>
+    await tidyUp(directory, kept.isStored).catch((error: unknown) =>
       log.error({ runId: run.id, error: messageOf(error) }, "a run's folders could not be tidied up"),
     );
   }
 
+  /** Passing trouble of our own is thrown; all else is a reason that the run can end with. */
+  async #tryToKeep(
+    run: Run,
+    outcome: RunOutcome,
+  ): Promise<({ isStored: true } & KeptResults) | { isStored: false; reason: string }> {
+    try {
+      if (outcome.state === "failed" && run.startedAt === null) {
+        await explainMissingLog(runDirectory(this.#parts.home, run.id), outcome.failure.message);
+      }
+      const credentials = await this.#parts.openCredentials(run.id);
+      return { isStored: true, ...(await keepResults(this.#parts, run, credentials, this.#shutdown.signal)) };
+    } catch (error) {
+      this.#shutdown.signal.throwIfAborted();
+      if (isPassingTrouble(error)) throw error;
+      this.#parts.log.error({ runId: run.id, error: messageOf(error) }, "a run's results could not be stored");
+      return { isStored: false, reason: messageOf(error) };
+    }
+  }
+
   /** The bucket did not take the results: they stay in the run directory, and the run says where. */
-  async #endWithoutResults(run: Run, outcome: RunOutcome, error: unknown): Promise<void> {
+  async #endWithoutResults(run: Run, outcome: RunOutcome, reason: string): Promise<void> {
     const { book, home } = this.#parts;
     const { results } = runDirectory(home, run.id);
-    const message = `The results could not be put into bucket '${run.spec.results.bucket}': ${messageOf(error)}`;
+    const message = `The results could not be put into bucket '${run.spec.results.bucket}': ${reason}`;
     if (outcome.state !== "completed") {
       const change = {
         failure: outcome.state === "failed" ? outcome.failure : null,
@@ -218,16 +234,13 @@ export class Lifecycle {
     await book.advance(run.id, "failed", { failure }, message);
   }
 
-  async #giveUp(run: Run): Promise<void> {
-    const hint = "This is a mistake in Trainyard; please report it with the server's log.";
-    const outcome = failed(context(run, []), "service_bug", "The service could not prepare the run.", hint);
-    await this.#toStoring(run, outcome);
-  }
-
-  #stopLearners(id: string, handles: readonly Handle[], graceMs: number): void {
+  #stopLearners(id: string, { handles, over }: Carried, graceMs: number): void {
+    const { engine, clock, log } = this.#parts;
+    const deadlineMs = clock.monotonicMs() + graceMs;
     for (const handle of handles) {
-      this.#parts.engine.stop(handle, graceMs).catch((error: unknown) => {
-        this.#parts.log.error({ runId: id, error: messageOf(error) }, "a learner could not be stopped");
+      const stop = async (): Promise<void> => engine.stop(handle, Math.max(0, deadlineMs - clock.monotonicMs()));
+      insist(this.#parts, id, stop, over.signal).catch((error: unknown) => {
+        if (!over.signal.aborted) log.error({ runId: id, error: messageOf(error) }, "a learner cannot be stopped");
       });
     }
   }

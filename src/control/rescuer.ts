@@ -1,14 +1,12 @@
 import type { Store } from "../store/store.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { waitingFor, type Machine } from "./machine.ts";
-import type { RunBook } from "./run-book.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { ServiceLog } from "./service-log.ts";
 import type { Trash } from "./trash.ts";
 
 export interface RescuerParts {
   readonly store: Store;
-  readonly book: RunBook;
   readonly scheduler: Scheduler;
   readonly lifecycle: Lifecycle;
   readonly trash: Trash;
@@ -24,9 +22,8 @@ export async function resume(parts: RescuerParts): Promise<void> {
   await parts.trash.recover();
   const runs = await parts.store.listUnendedRuns();
   for (const run of runs) {
-    if (run.state !== "pending") parts.scheduler.hold(run.id, run.devices);
-    else if (run.stopRequestedAt === null) parts.scheduler.enqueue(waitingFor(run.id, run.spec, parts.machine));
-    else await parts.book.advance(run.id, "canceled", {}, "Stopped while it waited; nothing had been started.");
+    if (run.state === "pending") parts.scheduler.enqueue(waitingFor(run.id, run.spec, parts.machine));
+    else parts.scheduler.hold(run.id, run.devices);
   }
   const live = runs.filter((run) => run.state !== "pending");
   for (const run of live) parts.lifecycle.carry(run);

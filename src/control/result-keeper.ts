@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { appendFile, readdir, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DataStore } from "../datastores/datastore.ts";
 import type { DataStores } from "../datastores/data-stores.ts";
@@ -104,9 +104,11 @@ async function putFile(
 
 /** A run that never started its program still gets a training log, which says why. */
 export async function explainMissingLog(directory: RunDirectory, message: string): Promise<void> {
-  const log = join(learnerDirectory(directory, 1), TRAINING_LOG);
-  if (existsSync(directory.root) && !existsSync(log))
-    await appendFile(log, `The program was not started. ${message}\n`);
+  const folder = learnerDirectory(directory, 1);
+  const log = join(folder, TRAINING_LOG);
+  if (existsSync(log)) return;
+  await mkdir(folder, { recursive: true });
+  await writeFile(log, `The program was not started. ${message}\n`);
 }
 
 /** Frees the disk of what a run needed only while it lived. Logs stay; results stay unless the bucket has them. */

@@ -1,11 +1,17 @@
 import { EventEmitter } from "node:events";
 import type { Clock } from "../base/clock.ts";
 import { runNotFound, ServiceError } from "../domain/errors.ts";
-import { advance, amend, type Run, type RunChange } from "../domain/run.ts";
+import { advance, type Run, type RunChange } from "../domain/run.ts";
 import type { RunState } from "../domain/run-state.ts";
 import type { NewRunEvent, Store } from "../store/store.ts";
 
 const CONFLICT_TRIES = 8;
+
+/** A run after a change, with the lines of its story that tell of it: written together or not at all. */
+export interface RunUpdate {
+  readonly run: Run;
+  readonly events: readonly NewRunEvent[];
+}
 
 /**
  * Writes changes of runs and tells everybody in this process who waits for them. All writers of runs go through
@@ -31,28 +37,24 @@ export class RunBook {
 
   /** Moves the run on; a change that somebody made in between (a wish to stop, say) is kept. */
   async advance(id: string, to: RunState, change: RunChange, message: string): Promise<Run> {
-    return this.#write(id, (run) => advance(run, to, this.#clock.now(), change), [{ type: "state", message }]);
+    return this.update(id, (run, now) => {
+      return { run: advance(run, to, now, change), events: [{ type: "state", message }] };
+    });
   }
 
-  /** Changes fields; `change` returns undefined to leave the run as it is. */
-  async amend(
-    id: string,
-    change: (run: Run) => RunChange | undefined,
-    events: readonly NewRunEvent[] = [],
-  ): Promise<Run> {
-    return this.#write(
-      id,
-      (run) => {
-        const fields = change(run);
-        return fields === undefined ? run : amend(run, this.#clock.now(), fields);
-      },
-      events,
-    );
-  }
-
-  /** A run that was written elsewhere (inserted, deleted): wakes those who wait for it. */
-  announce(run: Run): void {
-    this.#changes.emit(run.id, run);
+  /** Writes what `change` makes of the run. Asks it again, with the run as it is then, when somebody else was faster. */
+  async update(id: string, change: (run: Run, now: Date) => RunUpdate): Promise<Run> {
+    for (let attempt = 1; ; attempt += 1) {
+      const next = change(await this.get(id), this.#clock.now());
+      try {
+        await this.#store.saveRun(next.run, next.events);
+        this.#changes.emit(id, next.run);
+        return next.run;
+      } catch (error) {
+        const isConflict = error instanceof ServiceError && error.code === "version_conflict";
+        if (!isConflict || attempt === CONFLICT_TRIES) throw error;
+      }
+    }
   }
 
   /** Resolves with the run as soon as its version is greater. Rejects when aborted or when the run is not there. */
@@ -72,22 +74,6 @@ export class RunBook {
     } finally {
       this.#changes.off(id, onChange);
       signal.removeEventListener("abort", onAbort);
-    }
-  }
-
-  async #write(id: string, change: (run: Run) => Run, events: readonly NewRunEvent[]): Promise<Run> {
-    for (let attempt = 1; ; attempt += 1) {
-      const run = await this.get(id);
-      const next = change(run);
-      if (next === run) return run;
-      try {
-        await this.#store.saveRun(next, events);
-        this.announce(next);
-        return next;
-      } catch (error) {
-        const isConflict = error instanceof ServiceError && error.code === "version_conflict";
-        if (!isConflict || attempt === CONFLICT_TRIES) throw error;
-      }
     }
   }
 }

@@ -8,7 +8,6 @@ import {
   idempotencyKeyReused,
   manifestInvalid,
   requestInvalid,
-  runAlreadyEnded,
   runNotEnded,
   runNotFound,
   tooManyDevices,
@@ -31,6 +30,7 @@ import type { RunBook } from "./run-book.ts";
 import { refuseMissingEnvironment } from "./run-environment.ts";
 import { learnerDirectory, runDirectory, TRAINING_LOG } from "./run-directory.ts";
 import type { Scheduler } from "./scheduler.ts";
+import { withStopRequest } from "./stop-request.ts";
 import type { Trash } from "./trash.ts";
 
 export interface Submission {
@@ -81,7 +81,7 @@ export class RunService {
    * The same idempotency key with the same content gives the first run again (`created: false`).
    */
   async submit(request: Submission, signal: AbortSignal): Promise<{ readonly run: Run; readonly created: boolean }> {
-    const { store, definitions, clock, scheduler, book } = this.#parts;
+    const { store, definitions, clock, scheduler } = this.#parts;
     const reading = readManifest(request.manifest, request.manifestName);
     if (reading.spec === null || reading.credentials === null) throw manifestInvalid(reading.problems);
     const { spec, credentials } = reading;
@@ -104,7 +104,6 @@ export class RunService {
       return { run, created };
     }
     scheduler.enqueue(waitingFor(run.id, spec, this.#parts.machine));
-    book.announce(run);
     scheduler.schedule();
     return { run, created };
   }
@@ -127,25 +126,12 @@ export class RunService {
 
   /** Writes the wish to stop. A waiting run ends at once; a live one is asked, and insisted upon after the grace (milliseconds; null: as configured). */
   async requestStop(id: string, grace: number | null, principal: { readonly account: string }): Promise<Run> {
-    const { book, clock, scheduler, lifecycle } = this.#parts;
-    const graceMs = grace ?? this.#parts.stopGraceMs;
-    const asked = await book.amend(
-      id,
-      (run) => {
-        if (isTerminal(run.state)) throw runAlreadyEnded(id, run.state);
-        return { stopRequestedAt: run.stopRequestedAt ?? clock.now(), stopGraceMs: graceMs };
-      },
-      [
-        {
-          type: "stop_requested",
-          message: `${principal.account} asked to stop it, with ${graceMs / 1000} s of grace.`,
-        },
-      ],
-    );
-    if (asked.state === "pending" && scheduler.withdraw(id)) {
-      return book.advance(id, "canceled", {}, "Stopped while it waited; nothing had been started.");
-    }
-    lifecycle.stop(id, graceMs);
+    const { book, scheduler, lifecycle, stopGraceMs } = this.#parts;
+    const graceMs = grace ?? stopGraceMs;
+    const asked = await book.update(id, (run, now) => withStopRequest(run, graceMs, principal.account, now));
+    // A grant that is being written at this moment finds the run ended and gives the devices back.
+    if (isTerminal(asked.state)) scheduler.withdraw(id);
+    else lifecycle.stop(id, graceMs);
     return asked;
   }
 

@@ -49,9 +49,9 @@ export class Scheduler {
     this.#queue.set(waiting.id, waiting);
   }
 
-  /** Takes a run out that no longer waits. False when it was not in the queue. */
-  withdraw(id: string): boolean {
-    return this.#queue.delete(id);
+  /** Takes a run out that no longer waits. */
+  withdraw(id: string): void {
+    this.#queue.delete(id);
   }
 
   /** Devices that a run holds already, from before a restart. */

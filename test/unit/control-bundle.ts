@@ -11,13 +11,13 @@ import type { DataStore } from "../../src/datastores/datastore.ts";
 import type { Run } from "../../src/domain/run.ts";
 import { isTerminal } from "../../src/domain/run-state.ts";
 import { ScriptedWorld, type Script } from "../../src/engines/scripted/scripted-engine.ts";
-import type { LearnerTask } from "../../src/engines/engine.ts";
+import type { Engine, LearnerTask } from "../../src/engines/engine.ts";
 import type { EnvironmentCatalogue } from "../../src/environments/environment.ts";
 import { prepareHome } from "../../src/home-folders.ts";
 import type { Store } from "../../src/store/store.ts";
 import { openSqliteStore } from "../../src/store/sqlite/open.ts";
 
-const SHELL = {
+export const SHELL = {
   framework: "shell",
   version: "any",
   label: "a plain shell",
@@ -44,6 +44,11 @@ export interface BundleOptions {
   readonly clock?: Clock;
   /** Wraps the store that a bucket is opened as, to make faults. */
   readonly wrapStore?: (store: DataStore, bucket: string) => DataStore;
+  /** Methods of the database, or of the engine, that take the place of the real ones, to make faults. */
+  readonly database?: (real: Store) => Partial<Store>;
+  readonly engine?: (real: Engine) => Partial<Engine>;
+  readonly environments?: Partial<EnvironmentCatalogue>;
+  readonly unseal?: (envelope: string) => string;
 }
 
 export interface ControlBundle extends AsyncDisposable {
@@ -51,6 +56,8 @@ export interface ControlBundle extends AsyncDisposable {
   readonly world: ScriptedWorld;
   readonly store: Store;
   readonly control: Control;
+  /** Warnings and errors that an operator would have seen. */
+  readonly logged: readonly string[];
   submit(manifest?: string, options?: { key?: string; files?: Record<string, string> }): Promise<Run>;
   untilEnded(id: string): Promise<Run>;
   untilState(id: string, state: Run["state"]): Promise<Run>;
@@ -73,23 +80,30 @@ export async function controlBundle(options: BundleOptions = {}): Promise<Contro
   const home = await mkdtemp(join(tmpdir(), "trainyard-control-"));
   const clock = options.clock ?? systemClock;
   const world = new ScriptedWorld(clock, options.script ?? (() => ({ kind: "exits", exitCode: 0 })));
-  const store = await openSqliteStore({ path: join(home, "trainyard.db"), clock });
+  const real = await openSqliteStore({ path: join(home, "trainyard.db"), clock });
+  const store = withMethods(real, options.database?.(real) ?? {});
   await prepareHome(home);
+  const connect = (): Engine => {
+    const engine = world.connect();
+    return withMethods(engine, options.engine?.(engine) ?? {});
+  };
+  const logged: string[] = [];
+  const write = (fields: object, message: string): void => void logged.push(`${message} ${JSON.stringify(fields)}`);
   const build = (): Control =>
     createControl({
       home,
       clock,
       store,
-      engine: world.connect(),
+      engine: connect(),
       dataStores: directoryStores(home, options.wrapStore ?? ((opened) => opened)),
-      environments: onlyShell,
+      environments: { ...onlyShell, ...options.environments },
       machine: { cores: 2, devices: slots(options.slots ?? 4) },
       archiveLimits: {},
       stopGraceMs: 1000,
       retentionDays: options.retentionDays ?? null,
-      log: { info: () => {}, warn: () => {}, error: () => {} },
+      log: { info: () => {}, warn: write, error: write },
       pathFor: async () => "/usr/bin:/bin",
-      keyring: { seal: (text) => text, unseal: (text) => text },
+      keyring: { seal: (text) => text, unseal: options.unseal ?? ((text) => text) },
     });
   let control = build();
   await control.start();
@@ -103,6 +117,7 @@ export async function controlBundle(options: BundleOptions = {}): Promise<Contro
     home,
     world,
     store,
+    logged,
     get control() {
       return control;
     },
@@ -129,6 +144,16 @@ export async function controlBundle(options: BundleOptions = {}): Promise<Contro
       await rm(home, { recursive: true, force: true });
     },
   };
+}
+
+function withMethods<T extends object>(real: T, methods: Partial<T>): T {
+  return new Proxy(real, {
+    get: (target, name) => {
+      if (name in methods) return methods[name as keyof T];
+      const member: unknown = Reflect.get(target, name, target);
+      return typeof member === "function" ? member.bind(target) : member;
+    },
+  });
 }
 
 function slots(count: number) {

@@ -56,6 +56,11 @@ export class ScriptedWorld {
     return this.#learners.get(key);
   }
 
+  /** Directory and attempt of every learner that has not ended. */
+  living(): readonly string[] {
+    return [...this.#learners].filter(([, { ending }]) => ending === null).map(([key]) => key);
+  }
+
   end(key: string, ending: () => Ending): void {
     const learner = this.#learners.get(key);
     if (learner === undefined || learner.ending !== null) return;

@@ -1,0 +1,232 @@
+import { rm } from "node:fs/promises";
+import { expect, test } from "vitest";
+import { diskFull, secretUnreadable, storeBusy } from "../../src/domain/errors.ts";
+import type { Run } from "../../src/domain/run.ts";
+import type { RunState } from "../../src/domain/run-state.ts";
+import { EngineError } from "../../src/engines/engine-error.ts";
+import type { LearnerTask } from "../../src/engines/engine.ts";
+import { controlBundle, MANIFEST, SHELL, type BundleOptions } from "./control-bundle.ts";
+
+const TWO_LEARNERS = MANIFEST.replace("resource: small", "compute_configuration: {name: small, nodes: 2}");
+const untilStopped = (): { kind: "runs"; onStop: "ends" } => ({ kind: "runs", onStop: "ends" });
+
+/** A database that refuses the first writes of runs that go to a state. */
+function refusingWrites(state: RunState, times: number): NonNullable<BundleOptions["database"]> {
+  let left = times;
+  return (real) => ({
+    saveRun: async (run: Run, events) => {
+      if (run.state === state && left > 0) {
+        left -= 1;
+        throw diskFull("the database");
+      }
+      return real.saveRun(run, events);
+    },
+  });
+}
+
+test("a disk that is full while a started run is written down costs neither the run nor its devices", async () => {
+  await using bundle = await controlBundle({ slots: 1, database: refusingWrites("running", 5), script: untilStopped });
+  const first = await bundle.submit();
+  const second = await bundle.submit(MANIFEST, { files: { "other.sh": "true\n" } });
+  const running = await bundle.untilState(first.id, "running");
+  expect([running.devices, running.failure]).toEqual([["cpu-0"], null]);
+  expect((await bundle.control.runs.get(second.id)).state).toBe("pending");
+  expect(bundle.world.executions).toHaveLength(1);
+});
+
+test("a grant that cannot be written at once is written later", async () => {
+  await using bundle = await controlBundle({ database: refusingWrites("downloading", 1) });
+  expect((await bundle.untilEnded((await bundle.submit()).id)).state).toBe("completed");
+});
+
+test("an end that cannot be written at once is written later, with the results that were kept", async () => {
+  await using bundle = await controlBundle({ database: refusingWrites("completed", 2) });
+  expect((await bundle.untilEnded((await bundle.submit()).id)).results?.objects).toBeGreaterThan(0);
+});
+
+test("a stop of a waiting run that cannot be written is refused and changes nothing; asked again, it is done", async () => {
+  await using bundle = await controlBundle({
+    slots: 1,
+    database: refusingWrites("canceled", 1),
+    script: untilStopped,
+  });
+  await bundle.untilState((await bundle.submit()).id, "running");
+  const waiting = await bundle.submit(MANIFEST, { files: { "other.sh": "true\n" } });
+  const stop = async () => bundle.control.runs.requestStop(waiting.id, 0, { account: "ann" });
+  await expect(stop()).rejects.toMatchObject({ code: "disk_full" });
+  const unchanged = await bundle.control.runs.get(waiting.id);
+  expect([unchanged.state, unchanged.stopRequestedAt]).toEqual(["pending", null]);
+  expect(bundle.control.runs.waiting(unchanged)?.position).toBe(1);
+  expect((await stop()).state).toBe("canceled");
+  expect((await bundle.control.runs.events(waiting.id, 0, 10)).map(({ type }) => type)).toEqual([
+    "submitted",
+    "stop_requested",
+    "state",
+  ]);
+});
+
+test("a stop that overtakes the grant leaves the devices to the next run", async () => {
+  const isWriting = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  await using bundle = await controlBundle({
+    slots: 1,
+    script: untilStopped,
+    database: (real) => ({
+      saveRun: async (run, events) => {
+        if (run.state === "downloading" && run.spec.command === "first") {
+          isWriting.resolve();
+          await goOn.promise;
+        }
+        return real.saveRun(run, events);
+      },
+    }),
+  });
+  const first = await bundle.submit(MANIFEST.replace('"true"', "first"));
+  await isWriting.promise;
+  const second = await bundle.submit();
+  const stopped = await bundle.control.runs.requestStop(first.id, 0, { account: "ann" });
+  goOn.resolve();
+  expect(stopped.state).toBe("canceled");
+  await bundle.untilState(second.id, "running");
+  expect(bundle.world.executions.map(({ runId }) => runId)).toEqual([second.id]);
+});
+
+test("an engine that could not stop a program at first is asked until it can", async () => {
+  let refusals = 3;
+  await using bundle = await controlBundle({
+    script: untilStopped,
+    engine: (real) => ({
+      stop: async (handle, graceMs) => {
+        if (refusals-- > 0) throw Object.assign(new Error("EMFILE: too many open files"), { code: "EMFILE" });
+        return real.stop(handle, graceMs);
+      },
+    }),
+  });
+  const { id } = await bundle.submit();
+  await bundle.untilState(id, "running");
+  await bundle.control.runs.requestStop(id, 0, { account: "ann" });
+  expect((await bundle.untilEnded(id)).state).toBe("canceled");
+});
+
+test("a learner that cannot be looked up is looked up until it can, and is not given up", async () => {
+  let failures = 0;
+  await using bundle = await controlBundle({
+    script: untilStopped,
+    database: refusingWrites("running", 1),
+    engine: (real) => ({
+      find: async (directory, attempt) => {
+        const handle = await real.find(directory, attempt);
+        if (handle === undefined || ++failures > 2) return handle;
+        throw Object.assign(new Error("EMFILE: too many open files"), { code: "EMFILE", syscall: "open" });
+      },
+    }),
+  });
+  const { id } = await bundle.submit();
+  expect((await bundle.untilState(id, "running")).failure).toBeNull();
+  expect([failures, bundle.world.executions.length, bundle.world.living().length]).toEqual([3, 1, 1]);
+});
+
+test("a probe that fails when a live learner was found again costs the name of its environment, not the run", async () => {
+  let isBroken = false;
+  await using bundle = await controlBundle({
+    script: untilStopped,
+    database: refusingWrites("running", 1),
+    environments: {
+      resolve: async () => {
+        if (isBroken) throw new Error("the probe was killed");
+        return { found: true, environment: SHELL };
+      },
+      provide: async () => {
+        isBroken = true;
+        return { environment: SHELL, lock: null };
+      },
+    },
+  });
+  const run = await bundle.untilState((await bundle.submit()).id, "running");
+  expect([run.environment, bundle.world.living().length]).toEqual([null, 1]);
+});
+
+test("a learner that comes up although its start was reported as failed does not live on", async () => {
+  await using bundle = await controlBundle({
+    script: untilStopped,
+    engine: (real) => ({
+      start: async (task: LearnerTask, signal) => {
+        const handle = await real.start(task, signal);
+        if (task.learner === 1) throw new EngineError("the records cannot be read", { retryable: true });
+        return handle;
+      },
+    }),
+  });
+  const run = await bundle.untilEnded((await bundle.submit(TWO_LEARNERS)).id);
+  expect(run).toMatchObject({ state: "failed", failure: { cause: "start_failed" } });
+  expect(run.failure?.message).toContain("learner 1 of 2 did not come up: the records cannot be read");
+  expect(bundle.world.living()).toEqual([]);
+});
+
+test("an attempt whose claim nobody can read ends as failed, and its other learner is stopped", async () => {
+  const spoiled = new EngineError("Attempt 1 was begun by a shim that vanished", { retryable: false });
+  let isSpoiled = false;
+  await using bundle = await controlBundle({
+    script: untilStopped,
+    database: (real) => ({
+      saveRun: async (run, events) => {
+        if (run.state === "running") throw storeBusy("busy");
+        return real.saveRun(run, events);
+      },
+    }),
+    engine: (real) => ({
+      find: async (directory, attempt) => {
+        if (isSpoiled && directory.endsWith("learner-1")) throw spoiled;
+        return real.find(directory, attempt);
+      },
+    }),
+  });
+  const { id } = await bundle.submit(TWO_LEARNERS);
+  await expect.poll(() => bundle.world.executions.length).toBe(2);
+  isSpoiled = true;
+  const run = await bundle.untilEnded(id);
+  expect(run).toMatchObject({ failure: { cause: "start_failed", message: expect.stringContaining("vanished") } });
+  expect(bundle.world.living().map((key) => key.split(" ")[0]?.slice(-9))).toEqual(["learner-1"]);
+});
+
+test("credentials that cannot be opened any more end a run that is storing, and name the reason", async () => {
+  let isReplaced = false;
+  await using bundle = await controlBundle({
+    unseal: (envelope) => {
+      if (isReplaced) throw secretUnreadable("a run", "the key was replaced");
+      return envelope;
+    },
+    script: () => {
+      isReplaced = true;
+      return { kind: "exits", exitCode: 0 };
+    },
+  });
+  const run = await bundle.untilEnded((await bundle.submit()).id);
+  expect(run.failure).toMatchObject({
+    cause: "results_not_stored",
+    message: expect.stringContaining("key was replaced"),
+  });
+});
+
+test("a program that removes its own log folder ends like any other", async () => {
+  const script = (task: LearnerTask) => ({ kind: "vanishes", after: rm(task.directory, { recursive: true }) }) as const;
+  await using bundle = await controlBundle({ script });
+  const run = await bundle.untilEnded((await bundle.submit()).id);
+  expect(run).toMatchObject({ state: "failed", failure: { cause: "learner_lost" } });
+});
+
+test("a mistake of the service's own is told as such, and the operator finds where it happened", async () => {
+  await using bundle = await controlBundle({
+    engine: () => ({
+      start: async () => {
+        throw new TypeError("undefined is not a function");
+      },
+    }),
+  });
+  const run = await bundle.untilEnded((await bundle.submit()).id);
+  expect(run.failure).toMatchObject({
+    cause: "service_bug",
+    message: expect.stringContaining("undefined is not a function"),
+  });
+  expect(bundle.logged.join()).toContain("own-trouble.test.ts");
+});
