@@ -77,11 +77,25 @@ test("a refused endpoint is refused at submission and again when it is opened", 
   await expect(bundle.stores.open(connection, "bucket", null, "data")).rejects.toThrow("169.254.169.254");
 });
 
-test("Swift is refused with a sentence for now", async () => {
+test("a Swift store is opened by its login's address, and not without a user or under a name it cannot have", async () => {
   await using bundle = await setUp();
-  const swift = { type: "swift", authUrl: "https://x", region: null, domainName: null, projectId: null } as const;
-  expect(() => bundle.stores.check(swift)).toThrow(expect.objectContaining({ code: "not_supported" }));
-  await expect(bundle.stores.open(swift, "c", null, "data")).rejects.toMatchObject({ code: "not_supported" });
+  const swift = {
+    type: "swift",
+    authUrl: "https://identity.example.org",
+    region: "dallas",
+    domainName: "1234567",
+    projectId: "p",
+  } as const;
+  const user = { type: "swift", userName: "ann", password: "secret" } as const;
+  await expect(bundle.stores.open(swift, "c", null, "data")).rejects.toMatchObject({ reason: "denied" });
+  for (const bucket of ["", "a/b", "é".repeat(129)]) {
+    expect(() => bundle.stores.check(swift, bucket)).toThrow(expect.objectContaining({ code: "request_invalid" }));
+  }
+  const metadata = { ...swift, authUrl: "http://169.254.169.254/v3" };
+  expect(() => bundle.stores.check(metadata)).toThrow(expect.objectContaining({ code: "endpoint_not_allowed" }));
+  const store = await bundle.stores.open(swift, "rough-fog.20170614.75:25", user, "data");
+  expect(store.label).toBe("bucket 'rough-fog.20170614.75:25' in region 'dallas' at https://identity.example.org");
+  await store.close();
 });
 
 test("an S3 store without keys, or with a name that leads elsewhere, is not opened", async () => {
@@ -97,16 +111,17 @@ test("an S3 store without keys, or with a name that leads elsewhere, is not open
   await store.close();
 });
 
-test("the S3 library is loaded only with an S3 store", async () => {
+test("the libraries of S3 and Swift are loaded only with a store of theirs", async () => {
   const url = new URL("./open-store.ts", import.meta.url).href;
   const program = `
     import { registerHooks } from "node:module";
     let seen = 0;
-    registerHooks({ resolve(name, context, next) { if (/aws|smithy/.test(name)) seen += 1; return next(name, context); } });
+    registerHooks({ resolve(name, context, next) { if (/aws|smithy|undici/.test(name)) seen += 1; return next(name, context); } });
     const { createDataStores } = await import(${JSON.stringify(url)});
     const stores = createDataStores({ embeddedRoot: "/tmp/none", allowedRoots: [], clock: {}, retry: {},
       network: { allowPrivate: true, allow: [] } });
     stores.check({ type: "s3", endpointUrl: "https://s3.example.org", region: null }, "bucket");
+    stores.check({ type: "swift", authUrl: "https://s.example.org", region: null, domainName: null, projectId: null }, "c");
     console.log(seen);`;
   const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", program]);
   expect(stdout.trim()).toBe("0");

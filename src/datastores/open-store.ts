@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { BackoffPolicy } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
-import { directoryRootNotAllowed, notSupported, requestInvalid, type ServiceError } from "../domain/errors.ts";
+import { directoryRootNotAllowed, requestInvalid, type ServiceError } from "../domain/errors.ts";
 import type { Connection, ConnectionCredentials } from "../domain/training-spec.ts";
 import { AddressGuard, type NetworkPolicy } from "./address-guard.ts";
 import type { DataStores, Purpose } from "./data-stores.ts";
@@ -12,6 +12,7 @@ import { keyToPath } from "./key-path.ts";
 import { RemoteError } from "./remote-error.ts";
 import { isS3BucketName, S3_BUCKET_NAME_RULE } from "./s3/bucket-name.ts";
 import { type FailedTry, Retrier, withRetry } from "./retry.ts";
+import { CONTAINER_NAME_RULE, isContainerName } from "./swift/container-name.ts";
 
 export interface DataStoresOptions {
   /** The folder of the buckets that need no connection; made when it is first needed. */
@@ -26,8 +27,9 @@ export interface DataStoresOptions {
 }
 
 type S3Reference = Extract<Connection, { type: "s3" }>;
+type SwiftReference = Extract<Connection, { type: "swift" }>;
 
-/** All kinds of data store. The S3 library is loaded with the first store that needs it, never at the server's start. */
+/** All kinds of data store. What S3 and Swift need is loaded with the first store of theirs, never at the server's start. */
 export function createDataStores(options: DataStoresOptions): DataStores {
   const { embeddedRoot, clock, retry, onRetry = () => {} } = options;
   const guard = new AddressGuard(options.network);
@@ -56,6 +58,20 @@ export function createDataStores(options: DataStoresOptions): DataStores {
     return withRetry(store, retrier);
   };
 
+  const openSwift = async (
+    connection: SwiftReference,
+    bucket: string,
+    credentials: ConnectionCredentials | null,
+  ): Promise<DataStore> => {
+    if (credentials?.type !== "swift") {
+      throw new RemoteError("denied", `There is no user for bucket '${bucket}'.`, { retryable: false });
+    }
+    const { openSwiftStore, swiftLabel } = await import("./swift/swift-store.ts");
+    const retrier = new Retrier(retry, clock, (fact) => onRetry(swiftLabel(connection, bucket), fact));
+    const store = openSwiftStore({ connection: { ...connection, ...credentials }, bucket, guard, retrier });
+    return withRetry(store, retrier);
+  };
+
   const check = (connection: Connection, bucket?: string): void => {
     switch (connection.type) {
       case "directory":
@@ -71,7 +87,9 @@ export function createDataStores(options: DataStoresOptions): DataStores {
         if (bucket !== undefined && !isS3BucketName(bucket)) throw badBucketName(bucket, S3_BUCKET_NAME_RULE);
         return;
       case "swift":
-        throw swiftNotYet();
+        guard.checkEndpoint(connection.authUrl);
+        if (bucket !== undefined && !isContainerName(bucket)) throw badBucketName(bucket, CONTAINER_NAME_RULE);
+        return;
     }
   };
 
@@ -81,16 +99,9 @@ export function createDataStores(options: DataStoresOptions): DataStores {
       check(connection, bucket);
       if (connection.type === "directory") return openDirectory(connection.root, bucket, purpose);
       if (connection.type === "s3") return openS3(connection, bucket, credentials);
-      throw swiftNotYet();
+      return openSwift(connection, bucket, credentials);
     },
   };
-}
-
-function swiftNotYet(): ServiceError {
-  return notSupported(
-    "The store type 'bluemix_objectstore' (OpenStack Swift) is read and checked, but not spoken yet.",
-    "Use an S3 endpoint of the same store (type s3) or a directory until a later version speaks Swift.",
-  );
 }
 
 function badBucketName(bucket: string, expected: string): ServiceError {
