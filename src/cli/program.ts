@@ -24,6 +24,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   serve: async () => (await import("./commands/serve.ts")).addServe,
   doctor: async () => (await import("./commands/doctor.ts")).addDoctor,
   login: async () => (await import("./commands/login.ts")).addLogin,
+  completion: async () => (await import("./commands/completion.ts")).addCompletion(buildTrainyard),
 };
 
 /** Runs one command line and resolves with its exit code. Rejects never: what goes wrong is told on stderr. */
