@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
+import { ScriptedServer } from "../client/scripted-server.ts";
 import { CliBench } from "./cli-bench.ts";
 
 /** A process id that was given out and is free again. */
@@ -34,7 +35,9 @@ test("the saved login wins over the default home, which serves when nothing else
   await bench.write("default-home/server.json", JSON.stringify({ url: bench.server.url, pid: process.pid }));
   await bench.write("default-home/admin-token", bench.server.token);
   expect((await bench.trainyard("list")).code).toBe(0);
-  await bench.write("config/login.json", JSON.stringify({ url: "http://127.0.0.1:1", token: "x" }));
+  const gone = await ScriptedServer.start();
+  await gone.close();
+  await bench.write("config/login.json", JSON.stringify({ url: gone.url, token: "x" }));
   expect((await bench.trainyard("list")).code).toBe(6);
 });
 
