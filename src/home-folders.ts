@@ -1,13 +1,35 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { homeUnusable } from "./domain/errors.ts";
 
 /** The folders of a home that everything else expects to be there. */
 const FOLDERS = ["buckets", "definitions", "environments", "runs", "tmp", "trash"];
 
 /** Makes the home's folders; for this user only, since runs' data and logs are in them. May be repeated. */
 export async function prepareHome(home: string): Promise<void> {
-  await mkdir(home, { recursive: true, mode: 0o700 });
-  for (const folder of FOLDERS) await mkdir(join(home, folder), { recursive: true, mode: 0o700 });
+  try {
+    await makeFolder(home);
+    for (const folder of FOLDERS) await makeFolder(join(home, folder));
+  } catch (error) {
+    throw homeUnusable(home, (error as NodeJS.ErrnoException).code ?? String(error), error);
+  }
+}
+
+/** One level after the other: the recursive form of `mkdir` never ends where a file system answers ENOENT for a parent that is there (/proc). */
+async function makeFolder(path: string): Promise<void> {
+  const found = await stat(path).catch(() => null);
+  if (found?.isDirectory() === true) return;
+  if (dirname(path) !== path) await makeFolder(dirname(path));
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    // Somebody else was faster, or something that is no folder is in the way.
+    const isFolder = await stat(path).then(
+      (made) => made.isDirectory(),
+      () => false,
+    );
+    if (!isFolder) throw error;
+  }
 }
 
 /** Uploads that a server before this one did not finish. Only for the holder of the home's lock. */

@@ -130,7 +130,7 @@ async function listen(app: FastifyInstance, { host, port }: ListenAddress): Prom
   try {
     await app.listen({ host, port });
   } catch (error) {
-    const { code = "" } = error as NodeJS.ErrnoException;
+    const { code = "unknown" } = error as NodeJS.ErrnoException;
     throw addressUnusable(`${host}:${port}`, LISTEN_FACTS[code] ?? code, error);
   }
 }

@@ -80,7 +80,11 @@ async function startServer(home: string): Promise<ChildProcess> {
   say(`$ trainyard serve --home ${home} --listen 127.0.0.1:0`);
   const args = ["serve", "--home", home, "--listen", "127.0.0.1:0"];
   // A session of its own: with --keep it lives on after this program and its terminal.
-  const server = spawn(join(ROOT, "bin", "trainyard"), args, { stdio: ["ignore", "pipe", "inherit"], detached: true });
+  const server = spawn(join(ROOT, "bin", "trainyard"), args, {
+    env: { ...process.env, TRAINYARD_LOG_LEVEL: "warn" },
+    stdio: ["ignore", "pipe", "inherit"],
+    detached: true,
+  });
   for await (const line of createInterface({ input: server.stdout })) {
     say(indent(line));
     if (line.includes("http://")) {

@@ -74,7 +74,10 @@ async function keepIn(store: DataStore, parts: KeeperParts, run: Run, signal: Ab
   const definition = parts.definitions.path(run.definitionSha256);
   await putFile(store, `${run.id}/_submitted_code/model.zip`, definition, count, signal);
   for (const learner of learners) {
-    await store.put(`${run.id}/learner-${learner}/${MARKER}`, { kind: "bytes", bytes: Buffer.from("0") }, signal);
+    const bytes = Buffer.from("0");
+    await store.put(`${run.id}/learner-${learner}/${MARKER}`, { kind: "bytes", bytes }, signal);
+    count.objects += 1;
+    count.sizeBytes += bytes.length;
   }
   return { stored: { ...count, storedAt: parts.clock.now() }, warnings };
 }

@@ -11,7 +11,7 @@ export type RunOutcome =
 
 /** Where the results of a run are, or why they are not there. */
 export interface StoredResults {
-  /** Objects and bytes under the run's folder, the marker left out. */
+  /** Objects and bytes in the run's folder of the bucket. */
   readonly objects: number;
   readonly sizeBytes: number;
   readonly storedAt: Date;

@@ -144,7 +144,7 @@ describe.skipIf(!isAvailable("s3") || !isAvailable("python-frameworks"))("the pa
         failure: null,
         framework: { name: framework, version: "latest" },
         definition: { sha256: submitted },
-        results: { bucket: "mnist-training-models", folder: id, objects: keys.length - 1 },
+        results: { bucket: "mnist-training-models", folder: id, objects: keys.length },
       });
     },
   );
