@@ -20,8 +20,9 @@ compdef _trainyard trainyard
   fish: `function __trainyard_completion
     set -l words (commandline --tokenize --current-process --cut-at-cursor)
     set -l last (commandline --current-token)
-    trainyard completion fish -- $words[2..-1] "$last" 2>/dev/null
+    set -l found (trainyard completion fish -- $words[2..-1] "$last" 2>/dev/null)
+    if set -q found[1]; printf '%s\\n' $found; else; __fish_complete_path "$last"; end
 end
-complete --command trainyard --arguments '(__trainyard_completion)'
+complete --command trainyard --no-files --arguments '(__trainyard_completion)'
 `,
 } as const;
