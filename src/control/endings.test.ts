@@ -6,7 +6,7 @@ import { outcomeOfEndings, type LearnerEnding } from "./endings.ts";
 const context = () => ({ phase: "running", attempt: 1, logTail: [] }) as const;
 
 function exited(learner: number, exitCode: number, atMs: number): LearnerEnding {
-  const ending: Ending = { status: "exited", exitCode, signal: null, endedAt: new Date(atMs) };
+  const ending: Ending = { status: "exited", exitCode, signal: null, endedAt: new Date(atMs), outOfMemory: false };
   return { learner, ending, seenAt: new Date(atMs + 1000) };
 }
 

@@ -46,6 +46,7 @@ function describeEnds(setup: () => Promise<EngineSetup>): void {
     const task = await place.task({ kind: "runs", onStop: "ends" });
     const handle = await begin(place, engine, task);
     expect(await engine.observe(handle)).toEqual({ status: "running" });
+    expect(engine.trackingOf(handle)).toMatch(/./);
   });
 
   it("calls a learner lost, never completed, when nothing tells how it ended", async () => {
@@ -133,8 +134,9 @@ function describeRepetition(setup: () => Promise<EngineSetup>): void {
     await expect(aborted).rejects.toThrow("The waiter has gone.");
     expect(await engine.observe(handle)).toEqual({ status: "running" });
 
+    const letGo = expect(closed).rejects.toBeInstanceOf(EngineError);
     await engine.close();
-    await expect(closed).rejects.toBeInstanceOf(EngineError);
+    await letGo;
     expect(await place.connect().observe(handle)).toEqual({ status: "running" });
   });
 

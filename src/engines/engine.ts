@@ -17,12 +17,21 @@ export interface LearnerTask {
   readonly env: Readonly<Record<string, string>>;
   /** Written to the log before the program starts, byte for byte. */
   readonly banner: string;
+  /** UUIDs of the NVIDIA GPUs granted to it: nobody else gets them before the driver knows of no process of it there. None when left out. */
+  readonly gpus?: readonly string[];
 }
 
 export type Observation =
   | { readonly status: "running" }
   /** `exitCode` as the shell saw it. `signal` only where the engine knows better than the shell. */
-  | { readonly status: "exited"; readonly exitCode: number; readonly signal: string | null; readonly endedAt: Date }
+  | {
+      readonly status: "exited";
+      readonly exitCode: number;
+      readonly signal: string | null;
+      readonly endedAt: Date;
+      /** The program failed and the kernel had ended a process of it since memory ran out. True only where the engine knows; `observe` knows it after `waitForEnd`. */
+      readonly outOfMemory: boolean;
+    }
   /** The engine can no longer know what happened. Never reported as success. */
   | { readonly status: "lost"; readonly reason: string };
 
@@ -41,9 +50,14 @@ export interface Engine {
   find(directory: string, attempt: number): Promise<Handle | undefined>;
   /** What is known now. May be called at any time, also long after the end. */
   observe(handle: Handle): Promise<Observation>;
-  /** Resolves when the learner has ended, without polling where the engine can be woken. Aborting leaves the learner alone. */
+  /** By what means the engine keeps the learner's processes together, for people. */
+  trackingOf(handle: Handle): string;
+  /**
+   * Resolves when the learner has ended, nothing of it is left and its devices are free, without polling where the engine can be woken.
+   * Rejects with a retryable `EngineError` that names who stays, or holds a device, when that does not end. Aborting leaves the learner alone.
+   */
   waitForEnd(handle: Handle, signal: AbortSignal): Promise<Ending>;
-  /** Asks politely, then insists after `graceMs`. Resolves when nothing of the learner is left. May be called again. */
+  /** Asks politely, then insists after `graceMs`. Resolves and rejects as `waitForEnd` does. May be called again. */
   stop(handle: Handle, graceMs: number): Promise<void>;
   /** Lets go of watchers and timers. Learners live on. */
   close(): Promise<void>;

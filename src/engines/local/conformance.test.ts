@@ -1,4 +1,9 @@
+import { systemClock } from "../../base/clock.ts";
 import { describeEngine } from "../conformance.ts";
+import { findTrackers } from "./choose-tracker.ts";
 import { localSetup } from "./conformance.ts";
+import { NO_TRACKER } from "./process-tracker.ts";
 
-describeEngine("local", localSetup);
+for (const tracker of [...(await findTrackers(import.meta.filename, systemClock)), NO_TRACKER]) {
+  describeEngine(`local, by ${tracker.name},`, async () => localSetup(tracker));
+}

@@ -7,6 +7,7 @@ import { newRunId } from "../../domain/run-id.ts";
 import type { Behaviour, EngineSetup } from "../conformance.ts";
 import type { Engine, Handle, LearnerTask } from "../engine.ts";
 import { createLocalEngine } from "./local-engine.ts";
+import { NO_TRACKER, type ProcessTracker } from "./process-tracker.ts";
 import { closingLines } from "./training-log.ts";
 
 const NEVER = new AbortController().signal;
@@ -20,12 +21,12 @@ export interface LocalSetup extends EngineSetup {
 }
 
 /** Real processes in a directory that vanishes, with every learner stopped before. */
-export async function localSetup(): Promise<LocalSetup> {
+export async function localSetup(tracker: ProcessTracker = NO_TRACKER): Promise<LocalSetup> {
   const root = await mkdtemp(join(tmpdir(), "trainyard-local-"));
   const engines: Engine[] = [];
   const tasks: LearnerTask[] = [];
   const connect = () => {
-    const engine = createLocalEngine({ clock: systemClock });
+    const engine = createLocalEngine({ clock: systemClock, tracker });
     engines.push(engine);
     return engine;
   };

@@ -1,6 +1,6 @@
 import { EngineError } from "../engine-error.ts";
 import type { Handle } from "../engine.ts";
-import { type Claim, recordPrefix } from "./records.ts";
+import { type Claim, NONE, recordPrefix } from "./records.ts";
 
 /** What the local engine needs to find a learner again, also after a restart of the service or of the machine. */
 export interface LearnerHandle extends Claim {
@@ -14,9 +14,13 @@ export function learnerKey(learner: Pick<LearnerHandle, "directory" | "attempt">
   return recordPrefix(learner.directory, learner.attempt);
 }
 
+export function gpusOf({ gpus }: Pick<Claim, "gpus">): readonly string[] {
+  return gpus === NONE ? [] : gpus.split(",");
+}
+
 export function toHandle(learner: LearnerHandle): Handle {
-  const { directory, attempt, pid, startTime, bootId } = learner;
-  return { directory, attempt, pid, startTime, bootId };
+  const { directory, attempt, pid, startTime, bootId, enclosure, gpus } = learner;
+  return { directory, attempt, pid, startTime, bootId, enclosure, gpus };
 }
 
 export function fromHandle(handle: Handle): LearnerHandle {
@@ -26,6 +30,9 @@ export function fromHandle(handle: Handle): LearnerHandle {
     pid: number(handle, "pid"),
     startTime: number(handle, "startTime"),
     bootId: text(handle, "bootId"),
+    // A handle of before there were enclosures has neither.
+    enclosure: "enclosure" in handle ? text(handle, "enclosure") : NONE,
+    gpus: "gpus" in handle ? text(handle, "gpus") : NONE,
   };
 }
 

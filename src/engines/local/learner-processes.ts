@@ -2,7 +2,17 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as breathe } from "node:timers/promises";
 import { type LearnerHandle, learnerKey } from "./learner-handle.ts";
-import { isDead, isOpenOn, listPids, type ProcessStat, readEnvironment, readProcess } from "./proc.ts";
+import {
+  isDead,
+  isOpenOn,
+  listPids,
+  type ProcessStat,
+  readEnvironment,
+  readLastPid,
+  readProcess,
+  readUptimeTicks,
+} from "./proc.ts";
+import type { Enclosure } from "./process-tracker.ts";
 import { MARK_VARIABLE } from "./shim.ts";
 import { TRAINING_LOG } from "./training-log.ts";
 
@@ -12,22 +22,29 @@ const LOOK_SLICE = 256;
 const MOST_LOOKS = 16;
 /** Numbers are given out in order: where a process has ended, its child is likely among the next so many. */
 const CHASE = 8;
+/** In this time no machine gives all its process numbers away and comes round. */
+const YOUNG_TICKS = 100;
 
 /**
  * The living processes of one learner, its shim apart. A process is one of them when
  *
+ * - it is in the attempt's enclosure (`process-tracker.ts`), where this machine can make one; or
  * - it is in the shim's session or group; or
  * - its environment holds the attempt's mark, which survives `setsid`, double forks, `nohup` and new names; or
  * - its parent is one of them.
  *
- * None can have started before the shim. A program that empties its environment, leaves the session and lets its parent die,
- * all three, is not found: that takes a cgroup.
+ * None can have started before the shim. A program that empties its environment, leaves the session and lets its parent die, all three, is
+ * found by its enclosure alone; as root it can leave that too, which makes four.
+ *
+ * The enclosure answers at once; looking at every process there is takes milliseconds. So where it is empty and the shim is young, as after most
+ * trivial runs, only those that are younger still are looked at.
  *
  * The number of a session is given to nobody else while a process is in it, and to anybody afterwards. So it counts by itself only
  * as long as the session was never seen empty; after that a process in it must also write to the learner's log.
  */
 export class LearnerProcesses {
   readonly #learner: LearnerHandle;
+  readonly #enclosure: Enclosure | null;
   readonly #mark: string;
   #sessionIsOurs: boolean;
   /**
@@ -37,8 +54,9 @@ export class LearnerProcesses {
   readonly #silent = new Set<string>();
 
   /** `shimJustEnded`: the caller has this moment collected the shim itself, so nobody else can have its number yet. */
-  constructor(learner: LearnerHandle, shimJustEnded: boolean) {
+  constructor(learner: LearnerHandle, enclosure: Enclosure | null, shimJustEnded: boolean) {
     this.#learner = learner;
+    this.#enclosure = enclosure;
     this.#mark = `\0${MARK_VARIABLE}=${learnerKey(learner)}\0`;
     this.#sessionIsOurs = shimJustEnded;
   }
@@ -56,10 +74,12 @@ export class LearnerProcesses {
 
   async #lookOnce(meet: (member: ProcessStat) => void) {
     const isInSession = this.#startJudgingSessions();
-    const members = new Map<number, ProcessStat>();
+    const members = new Map(this.#enclosed().map((member) => [member.pid, member] as const));
     const others = new Map<number, ProcessStat>();
     let missed = 0;
-    await forEachProcess((candidate) => {
+    for (const member of members.values()) meet(member);
+    const youngest = members.size === 0 ? this.#youngerThanShim() : null;
+    await forEachProcess(youngest ?? listPids(), (candidate) => {
       if (candidate === null || this.#hasJustEnded(candidate)) {
         missed++;
         return "ended";
@@ -75,6 +95,25 @@ export class LearnerProcesses {
     return { members: [...members.values()].sort((one, other) => one.pid - other.pid), missed };
   }
 
+  #enclosed(): readonly ProcessStat[] {
+    const members = this.#enclosure?.members().map(readProcess) ?? [];
+    return members.filter((member) => member !== null).filter((member) => !isDead(member) && !this.#isApart(member));
+  }
+
+  /** The numbers given away since the shim got its own; null when they may have come round since, or no enclosure vouches for the rest. */
+  #youngerThanShim(): number[] | null {
+    const { pid, startTime } = this.#learner;
+    const last = readLastPid();
+    if (this.#enclosure === null || last === null || last < pid) return null;
+    if (readUptimeTicks() - startTime > YOUNG_TICKS) return null;
+    return listPids().filter((other) => other > pid);
+  }
+
+  /** The shim, which records the end, and this server, should it have been started by a program of its own. */
+  #isApart({ pid }: ProcessStat): boolean {
+    return pid === process.pid || pid === this.#learner.pid;
+  }
+
   #hasJustEnded(candidate: ProcessStat): boolean {
     const isYounger = candidate.startTime >= this.#learner.startTime && candidate.pid !== this.#learner.pid;
     return isYounger && isDead(candidate) && this.#isNewlySilent(candidate);
@@ -87,12 +126,11 @@ export class LearnerProcesses {
 
   #canBeOurs(candidate: ProcessStat): boolean {
     if (candidate.isKernelThread || isDead(candidate)) return false;
-    if (candidate.pid === process.pid || candidate.pid === this.#learner.pid) return false;
-    return candidate.startTime >= this.#learner.startTime;
+    return !this.#isApart(candidate) && candidate.startTime >= this.#learner.startTime;
   }
 
   #carriesMark(candidate: ProcessStat): boolean | null {
-    return readEnvironment(candidate.pid)?.includes(this.#mark) ?? null;
+    return readEnvironment(candidate)?.includes(this.#mark) ?? null;
   }
 
   #startJudgingSessions(): (candidate: ProcessStat) => boolean {
@@ -112,11 +150,14 @@ export class LearnerProcesses {
   }
 }
 
-/** Gives each process there is to `consider`, and null for each that was listed and has vanished before its turn. */
-async function forEachProcess(consider: (process: ProcessStat | null) => "ended" | "there"): Promise<void> {
+/** Gives each of the processes to `consider`, and null for each that was listed and has vanished before its turn. */
+async function forEachProcess(
+  pids: number[],
+  consider: (process: ProcessStat | null) => "ended" | "there",
+): Promise<void> {
   let looked = 0;
   // The newest first: they are the likeliest to be gone soon.
-  for (const pid of listPids().reverse()) {
+  for (const pid of pids.reverse()) {
     if (++looked % LOOK_SLICE === 0) await breathe();
     if (consider(readProcess(pid)) === "there") continue;
     for (let successor = pid + 1; successor <= pid + CHASE; successor++) {

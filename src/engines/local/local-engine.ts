@@ -1,12 +1,14 @@
 import type { Clock } from "../../base/clock.ts";
 import { EngineError } from "../engine-error.ts";
 import type { Ending, Engine, Handle, LearnerTask, Observation } from "../engine.ts";
-import { fromHandle, type LearnerHandle, learnerKey, toHandle } from "./learner-handle.ts";
+import { askNvidiaDriver, awaitRelease, type DeviceUse } from "./device-use.ts";
+import { fromHandle, gpusOf, type LearnerHandle, learnerKey, toHandle } from "./learner-handle.ts";
 import { LearnerProcesses } from "./learner-processes.ts";
 import { readBootId } from "./proc.ts";
-import { type Claim, readEnd, recordPrefix } from "./records.ts";
+import { NO_TRACKER, type ProcessTracker } from "./process-tracker.ts";
+import { type Claim, readEnd, recordPrefix, writeMemoryRecord } from "./records.ts";
 import { findClaim, type StartedShim, startShim } from "./start.ts";
-import { askToEnd, isShimAlive, sweep } from "./termination.ts";
+import { askToEnd, isShimAlive, removeWhenEmpty, sweep } from "./termination.ts";
 import { closeTrainingLog } from "./training-log.ts";
 import { watchLearner } from "./watch-learner.ts";
 
@@ -14,6 +16,10 @@ export interface LocalEngineOptions {
   readonly clock: Clock;
   /** Which start of the machine this is; from the kernel when left out. */
   readonly bootId?: string;
+  /** What keeps the processes of a learner together (`chooseTracker`); nothing of the kernel's when left out. */
+  readonly tracker?: ProcessTracker;
+  /** Who uses which GPU; the driver says it when left out. */
+  readonly deviceUse?: DeviceUse;
 }
 
 /** Runs learners as processes of this machine. Needs Linux, since it knows processes by /proc. */
@@ -24,36 +30,46 @@ export function createLocalEngine(options: LocalEngineOptions): Engine {
       { retryable: false },
     );
   }
-  return new LocalEngine(options.clock, options.bootId ?? readBootId());
+  return new LocalEngine(options);
 }
 
 /** The way of one learner to nothing-left. Whoever comes while it is under way waits for the same `done`. */
 interface Departure {
   /** Until when the processes may end by themselves. Later calls move it only forward. */
   deadlineMs: number;
-  readonly done: Promise<void>;
+  /** Gives the recorded end. */
+  readonly done: Promise<Ending | null>;
 }
 
 class LocalEngine implements Engine {
   readonly name = "local";
   readonly #clock: Clock;
   readonly #bootId: string;
+  readonly #tracker: ProcessTracker;
+  readonly #deviceUse: DeviceUse;
   /** The shims that this process has started and that have not been swept up: their end comes as an event. */
   readonly #children = new Map<string, StartedShim>();
   readonly #departures = new Map<string, Departure>();
   readonly #closing = new AbortController();
 
-  constructor(clock: Clock, bootId: string) {
-    this.#clock = clock;
-    this.#bootId = bootId;
+  constructor(options: LocalEngineOptions) {
+    this.#clock = options.clock;
+    this.#bootId = options.bootId ?? readBootId();
+    this.#tracker = options.tracker ?? NO_TRACKER;
+    this.#deviceUse = options.deviceUse ?? askNvidiaDriver();
   }
 
   async start(task: LearnerTask, signal: AbortSignal): Promise<Handle> {
     signal.throwIfAborted();
     const held = await this.find(task.directory, task.attempt);
     if (held !== undefined) return held;
-    const shim = await startShim(task, this.#clock);
+    const enclosure = await this.#tracker.create(enclosureName(task));
+    const shim = await startShim(task, enclosure, this.#clock);
     const claim = await findClaim(task.directory, task.attempt, this.#clock);
+    if (claim?.pid !== shim.pid) {
+      // Of another shim, it is not empty unless that has ended already; then it is removed for it.
+      await enclosure?.remove();
+    }
     if (claim === null) {
       throw new EngineError(
         `Learner ${task.learner} of ${task.runId} was not started: its records cannot be written in ${task.directory}. Is the disk full?`,
@@ -90,8 +106,8 @@ class LocalEngine implements Engine {
     for (;;) {
       const observed = await this.observe(handle);
       if (observed.status !== "running") {
-        await this.#depart(learner);
-        return observed;
+        // Whether memory ran out is known only after the departure.
+        return (await this.#depart(learner)) ?? observed;
       }
       await watch.changed();
     }
@@ -101,15 +117,20 @@ class LocalEngine implements Engine {
     await this.#depart(fromHandle(handle), graceMs);
   }
 
+  trackingOf(handle: Handle): string {
+    return this.#tracker.open(fromHandle(handle).enclosure)?.means ?? NO_TRACKER.name;
+  }
+
   async close(): Promise<void> {
     this.#closing.abort(new EngineError("The engine is closed; its learners live on.", { retryable: true }));
+    await this.#tracker.tidyUp();
   }
 
   /**
    * Ends what is left of a learner, politely for `graceMs`, and closes its log. Without `graceMs` the learner has ended, and
    * only what it left behind is killed, unless a stop under way still gives that time.
    */
-  async #depart(learner: LearnerHandle, graceMs?: number): Promise<void> {
+  async #depart(learner: LearnerHandle, graceMs?: number): Promise<Ending | null> {
     const key = learnerKey(learner);
     const deadlineMs = this.#clock.monotonicMs() + (graceMs ?? 0);
     let departure = this.#departures.get(key);
@@ -120,25 +141,46 @@ class LocalEngine implements Engine {
     } else if (graceMs !== undefined) {
       departure.deadlineMs = Math.min(departure.deadlineMs, deadlineMs);
     }
-    await departure.done;
+    return departure.done;
   }
 
-  async #departNow(learner: LearnerHandle, deadlineMs: () => number): Promise<void> {
+  async #departNow(learner: LearnerHandle, deadlineMs: () => number): Promise<Ending | null> {
     // After a restart of the machine nothing of it can be left, and its numbers mean other processes.
-    if (learner.bootId === this.#bootId) {
-      const processes = new LearnerProcesses(learner, this.#children.get(learnerKey(learner))?.hasJustEnded() ?? false);
-      await askToEnd(learner, processes, deadlineMs, this.#clock);
-      await sweep(learner, processes, this.#clock);
-      this.#children.delete(learnerKey(learner));
-    }
-    const end = await this.#readEnding(learner);
+    const ranOutOfMemory = learner.bootId === this.#bootId && (await this.#clear(learner, deadlineMs));
+    const recorded = await this.#readEnding(learner);
+    const end =
+      recorded?.status === "exited" && recorded.exitCode !== 0 && ranOutOfMemory
+        ? { ...recorded, outOfMemory: true }
+        : recorded;
     if (end?.status === "exited") await closeTrainingLog(learner.directory, end.exitCode);
+    return end;
+  }
+
+  /** Its processes end, its GPUs get free, its enclosure goes; in this order, so that a server that takes over can do the rest. Tells whether memory ran out. */
+  async #clear(learner: LearnerHandle, deadlineMs: () => number): Promise<boolean> {
+    const key = learnerKey(learner);
+    const enclosure = this.#tracker.open(learner.enclosure);
+    const processes = new LearnerProcesses(learner, enclosure, this.#children.get(key)?.hasJustEnded() ?? false);
+    await askToEnd(learner, processes, deadlineMs, this.#clock);
+    await sweep(learner, processes, enclosure, this.#clock);
+    this.#children.delete(key);
+    await awaitRelease(gpusOf(learner), learner.startTime, this.#deviceUse, this.#clock);
+    if (enclosure === null) return false;
+    const ranOutOfMemory = enclosure.outOfMemoryKills() > 0;
+    if (ranOutOfMemory) await writeMemoryRecord(key);
+    await removeWhenEmpty(enclosure, this.#clock);
+    return ranOutOfMemory;
   }
 
   async #readEnding(learner: LearnerHandle): Promise<Ending | null> {
     const end = await readEnd(recordPrefix(learner.directory, learner.attempt));
-    return end === null ? null : { status: "exited", exitCode: end.exitCode, signal: null, endedAt: end.endedAt };
+    return end === null ? null : { status: "exited", signal: null, ...end };
   }
+}
+
+/** Made of words of ours alone, and another one for each attempt. */
+function enclosureName({ runId, learner, attempt }: LearnerTask): string {
+  return `${runId}.${learner}.${attempt}`;
 }
 
 function handleOf({ directory, attempt }: Pick<LearnerTask, "directory" | "attempt">, claim: Claim): Handle {

@@ -23,6 +23,7 @@ describe("parseProcessStat", () => {
             parent: 7,
             group: 8,
             session: 9,
+            threads: 1,
             startTime: start,
             isKernelThread: false,
           });
@@ -65,7 +66,7 @@ describe("readProcess", () => {
 describe("what a process carries", () => {
   it("is its whole environment, each entry between NUL characters", async () => {
     await using child = await sleeper({ MARK: "/runs/1", LINES: "a\nb" });
-    expect(readEnvironment(child.pid)).toBe("\0MARK=/runs/1\0LINES=a\nb\0");
+    expect(readEnvironment({ pid: child.pid, state: "S" })).toBe("\0MARK=/runs/1\0LINES=a\nb\0");
   });
 
   it("is a descriptor by the file it leads to, whatever its name", async () => {
@@ -76,7 +77,7 @@ describe("what a process carries", () => {
   });
 
   it("is nothing when the process is gone", () => {
-    expect(readEnvironment(4_194_305)).toBeNull();
+    expect(readEnvironment({ pid: 4_194_305, state: "S" })).toBeNull();
     expect(isOpenOn(4_194_305, 1, { dev: 0, ino: 0 })).toBe(false);
   });
 });

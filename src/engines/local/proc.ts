@@ -10,6 +10,8 @@ export interface ProcessStat {
   readonly parent: number;
   readonly group: number;
   readonly session: number;
+  /** Those that live. A process whose first thread is over shows as dead and goes on in the others. */
+  readonly threads: number;
   /** Clock ticks from the machine's start to the process's. */
   readonly startTime: number;
   /** Whether the kernel runs it for itself. */
@@ -26,13 +28,13 @@ export function parseProcessStat(text: string): ProcessStat | null {
   if (open < 0 || close < open) return null;
   const fields = text.slice(close + 2).split(" ");
   const state = fields[0];
-  const numbers = [fields[1], fields[2], fields[3], fields[6], fields[19], text.slice(0, open)].map(Number);
-  const [parent, group, session, flags, startTime, pid] = numbers;
+  const numbers = [fields[1], fields[2], fields[3], fields[6], fields[17], fields[19], text.slice(0, open)].map(Number);
+  const [parent, group, session, flags, threads, startTime, pid] = numbers;
   if (state === undefined || numbers.some(Number.isNaN)) return null;
   if (parent === undefined || group === undefined || session === undefined || flags === undefined) return null;
-  if (startTime === undefined || pid === undefined) return null;
+  if (threads === undefined || startTime === undefined || pid === undefined) return null;
   const isKernelThread = (flags & KERNEL_THREAD) !== 0;
-  return { pid, name: text.slice(open + 1, close), state, parent, group, session, startTime, isKernelThread };
+  return { pid, name: text.slice(open + 1, close), state, parent, group, session, threads, startTime, isKernelThread };
 }
 
 /** The process with this pid now, dead ones that nobody has collected included; null when there is none. */
@@ -42,8 +44,8 @@ export function readProcess(pid: number): ProcessStat | null {
 }
 
 /** Whether the process is over, though its parent may not have asked for its end yet. */
-export function isDead(process: Pick<ProcessStat, "state">): boolean {
-  return process.state === "Z" || process.state === "X";
+export function isDead({ state, threads }: Pick<ProcessStat, "state" | "threads">): boolean {
+  return (state === "Z" || state === "X") && threads <= 1;
 }
 
 export function listPids(): number[] {
@@ -59,13 +61,19 @@ export function listPids(): number[] {
  * The environment that the process was started with, each entry between NUL characters; no entries where it belongs to somebody
  * else. Null when it cannot be told: the process has ended, or is just becoming another program.
  */
-export function readEnvironment(pid: number): string | null {
+export function readEnvironment({ pid, state }: Pick<ProcessStat, "pid" | "state">): string | null {
   try {
-    const entries = readFileSync(`/proc/${pid}/environ`, "latin1");
+    const entries = readFileSync(`/proc/${state === "Z" ? livingThread(pid) : pid}/environ`, "latin1");
     return entries === "" ? null : `\0${entries}`;
   } catch (error) {
     return error instanceof Error && "code" in error && error.code === "EACCES" ? "\0" : null;
   }
+}
+
+/** A first thread that is over has no environment any more; the others still have it. */
+function livingThread(pid: number): string {
+  const thread = readdirSync(`/proc/${pid}/task`).find((id) => id !== String(pid));
+  return thread === undefined ? String(pid) : `${pid}/task/${thread}`;
 }
 
 /** Whether a descriptor of the process leads to this file, by whatever name it was opened. */
@@ -77,6 +85,20 @@ export function isOpenOn(pid: number, descriptor: number, file: Pick<Stats, "dev
     // The descriptor is closed, the process has ended, or it belongs to somebody else.
     return false;
   }
+}
+
+/**
+ * The number that was given away last. Numbers are given in order, so what is younger than a process has a greater one, as long as
+ * they have not come round since.
+ */
+export function readLastPid(): number | null {
+  const pid = Number(readSmallFile("/proc/loadavg")?.trim().split(" ").at(-1));
+  return Number.isNaN(pid) ? null : pid;
+}
+
+/** Clock ticks from the machine's start to now; the kernel counts 100 a second for all who ask. */
+export function readUptimeTicks(): number {
+  return Number(readSmallFile("/proc/uptime")?.split(" ")[0]) * 100;
 }
 
 /** Changes with every start of the machine. */

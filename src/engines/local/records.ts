@@ -1,4 +1,4 @@
-import { readFile, stat } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 /** Who holds an attempt, as its shim wrote it. */
@@ -6,12 +6,20 @@ export interface Claim {
   readonly pid: number;
   readonly startTime: number;
   readonly bootId: string;
+  /** The place of the enclosure that its processes are in (`process-tracker.ts`); `-` for none. */
+  readonly enclosure: string;
+  /** The UUIDs of the NVIDIA GPUs that were granted to it, with commas between them; `-` for none. */
+  readonly gpus: string;
 }
+
+/** In a claim, what there is none of. */
+export const NONE = "-";
 
 export interface EndRecord {
   /** As the shell saw it: 128 + n for signal n. */
   readonly exitCode: number;
   readonly endedAt: Date;
+  readonly outOfMemory: boolean;
 }
 
 /** The beginning of the paths of an attempt's records; the shim appends `.pid` and `.exit`. */
@@ -23,14 +31,26 @@ export function endRecord(prefix: string): string {
   return `${prefix}.exit`;
 }
 
+/**
+ * Says that the kernel ended a process of the attempt since memory ran out. Written before the enclosure that told it is removed. A
+ * disk that takes nothing any more costs the fact only after a crash of the server.
+ */
+export async function writeMemoryRecord(prefix: string): Promise<void> {
+  await writeFile(memoryRecord(prefix), "").catch(() => undefined);
+}
+
+function memoryRecord(prefix: string): string {
+  return `${prefix}.out-of-memory`;
+}
+
 /** `unfinished`: somebody has taken the attempt and not yet, or never, finished the line that says who. */
 export async function readClaim(prefix: string): Promise<Claim | "unfinished" | null> {
   const text = await readIfPresent(`${prefix}.pid`);
   if (text === null) return null;
-  const match = /^(\d+) (\d+) ([0-9a-f-]+)\n$/.exec(text);
+  const match = /^(\d+) (\d+) ([0-9a-f-]+)(?: (\S+) (\S+))?\n$/.exec(text);
   if (match === null) return "unfinished";
-  const [, pid, startTime, bootId] = match;
-  return { pid: Number(pid), startTime: Number(startTime), bootId: bootId ?? "" };
+  const [, pid, startTime, bootId = "", enclosure = NONE, gpus = NONE] = match;
+  return { pid: Number(pid), startTime: Number(startTime), bootId, enclosure, gpus };
 }
 
 /** Null as long as the shim has not recorded the end completely. */
@@ -39,7 +59,9 @@ export async function readEnd(prefix: string): Promise<EndRecord | null> {
   const text = await readIfPresent(path);
   const match = text === null ? null : /^(\d{1,3})\n$/.exec(text);
   if (match === null) return null;
-  return { exitCode: Number(match[1]), endedAt: (await stat(path)).mtime };
+  const exitCode = Number(match[1]);
+  const outOfMemory = exitCode !== 0 && (await readIfPresent(memoryRecord(prefix))) !== null;
+  return { exitCode, endedAt: (await stat(path)).mtime, outOfMemory };
 }
 
 async function readIfPresent(path: string): Promise<string | null> {

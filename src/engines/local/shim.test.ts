@@ -17,7 +17,25 @@ describe.for(SHELLS)("the shim in %s", (shell) => {
     const { status, output } = place.run("echo out; echo err >&2; exit 42");
     expect({ status, output }).toEqual({ status: 42, output: "BANNER%s\nout\nerr\n" });
     expect(place.read("attempt-1.exit")).toBe("42\n");
-    expect(place.read("attempt-1.pid")).toMatch(new RegExp(`^\\d+ \\d+ ${readBootId()}\n$`));
+    expect(place.read("attempt-1.pid")).toMatch(new RegExp(`^\\d+ \\d+ ${readBootId()} place GPU-1,GPU-2\n$`));
+  });
+
+  it("lets itself into its enclosure before the command runs", () => {
+    using place = shimPlace(shell);
+    place.write("entrance", "");
+    place.write("memory-entrance", "");
+    expect(place.run("cat entrance memory-entrance", "", ["entrance", "memory-entrance"]).output).toBe(
+      "BANNER%s\n0\n0\n",
+    );
+  });
+
+  it("runs the command all the same where it is not let in, and claims no enclosure", () => {
+    using place = shimPlace(shell);
+    expect(place.run("echo out", "", ["nowhere/entrance", "nowhere/at-all"])).toEqual({
+      status: 0,
+      output: "BANNER%s\nout\n",
+    });
+    expect(place.read("attempt-1.pid")).toMatch(new RegExp(`^\\d+ \\d+ ${readBootId()} - GPU-1,GPU-2\n$`));
   });
 
   it("runs nothing when the attempt is taken", () => {
@@ -49,16 +67,10 @@ describe.for(SHELLS)("the shim in %s", (shell) => {
 function shimPlace(shell: string) {
   const directory = mkdtempSync(join(tmpdir(), "trainyard-shim-"));
   return {
-    run: (command: string, before = "") => {
-      const inner = [SHIM, command, "BANNER%s\n", join(directory, "attempt-1")];
-      const started = spawnSync("/bin/sh", [
-        "-c",
-        `${before} exec ${shell} -c "$@"`,
-        "sh",
-        inner[0] ?? "",
-        "shim",
-        ...inner.slice(1),
-      ]);
+    run: (command: string, before = "", entrances: readonly string[] = ["", ""]) => {
+      const inner = [command, "BANNER%s\n", join(directory, "attempt-1"), "GPU-1,GPU-2", "place", ...entrances];
+      const script = `${before} exec ${shell} -c "$@"`;
+      const started = spawnSync("/bin/sh", ["-c", script, "sh", SHIM, "shim", ...inner], { cwd: directory });
       return { status: started.status, output: started.stdout.toString() };
     },
     read: (name: string) => readFileSync(join(directory, name), "latin1"),

@@ -2,13 +2,16 @@
  * The shim: the shell around every learner. It outlives the server, and what it leaves on disk is the only proof
  * of what happened.
  *
- *     spawn ── claims attempt-N.pid ── banner ── bash -c COMMAND ── code into attempt-N.exit ── end
- *                   │ taken: 75, nothing was run
- *                   │ disk refuses: 74, nothing was run
+ *     spawn ── enters its enclosure ── claims attempt-N.pid ── banner ── bash -c COMMAND ── code into attempt-N.exit ── end
+ *                                         │ taken: 75, nothing was run
+ *                                         │ disk refuses: 74, nothing was run
  *
- * Arguments: the command, the banner, and the beginning of its records' paths (`DIRECTORY/attempt-N`).
+ * Arguments: the command, the banner, the beginning of its records' paths (`DIRECTORY/attempt-N`), the GPUs that it was granted and the place of its
+ * enclosure (`process-tracker.ts`), each `-` for none, and the files that let a process into it: one, and one that counts its memory, each perhaps empty.
  * Descriptors: 1 is the training log opened for appending; 3 tells the server, by being closed, that the claim is decided.
  *
+ * - It enters the enclosure before the claim, so that one whose attempt is claimed is never an empty one that somebody may remove. Where it is
+ *   refused, the claim says that there is none.
  * - `set -C` makes the creation of the claim exclusive. Its line is complete only with the newline, so a reader can
  *   tell a claim that is being written from one that is there.
  * - The end record is made together with the claim, as one blank, and later overwritten in place (`1<>`): a program
@@ -25,11 +28,17 @@
 export const SHIM = `
 trap : TERM INT HUP QUIT
 exec 2>/dev/null
+trainyard_enclosure=$5
+[ -z "$6" ] || echo 0 >"$6" || trainyard_enclosure=-
+[ -z "$7" ] || echo 0 >"$7"
 set -C
 { true >"$3.pid"; } || exit 75
 set +C
-trainyard_claim() { printf '%s %s %s\\n' $$ "\${20}" "$trainyard_boot" >"$trainyard_record.pid"; }
+trainyard_claim() {
+  printf '%s %s %s %s %s\\n' $$ "\${20}" "$trainyard_boot" "$trainyard_enclosure" "$trainyard_gpus" >"$trainyard_record.pid"
+}
 trainyard_record=$3
+trainyard_gpus=$4
 read -r trainyard_stat </proc/$$/stat
 read -r trainyard_boot </proc/sys/kernel/random/boot_id
 if ! { printf ' ' >"$3.exit" && trainyard_claim \${trainyard_stat#*) }; }; then

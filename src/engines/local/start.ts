@@ -6,7 +6,8 @@ import type { Clock } from "../../base/clock.ts";
 import { EngineError } from "../engine-error.ts";
 import type { LearnerTask } from "../engine.ts";
 import { learnerKey } from "./learner-handle.ts";
-import { type Claim, readClaim, recordPrefix } from "./records.ts";
+import type { Enclosure } from "./process-tracker.ts";
+import { type Claim, NONE, readClaim, recordPrefix } from "./records.ts";
 import { MARK_VARIABLE, SHIM } from "./shim.ts";
 import { TRAINING_LOG } from "./training-log.ts";
 
@@ -30,10 +31,10 @@ const CLAIM_PATIENCE_MS = 30_000;
 const UNFINISHED_PATIENCE_MS = 2_000;
 
 /** Starts the shell around the learner, in a session of its own, and waits until the claim of the attempt is decided. */
-export async function startShim(task: LearnerTask, clock: Clock): Promise<StartedShim> {
+export async function startShim(task: LearnerTask, enclosure: Enclosure | null, clock: Clock): Promise<StartedShim> {
   // Output goes to a file, not through a pipe to this process: the learner must be able to write while the service restarts.
   await using log = await openLog(task);
-  const shim = await spawnShim(task, log.fd);
+  const shim = await spawnShim(task, enclosure, log.fd);
   shim.unref();
   let endedAtMs: number | null = null;
   const ended = new Promise<void>((resolve) => {
@@ -97,10 +98,9 @@ async function openLog(task: LearnerTask) {
   }
 }
 
-async function spawnShim(task: LearnerTask, log: number): Promise<ChildProcess> {
-  const prefix = recordPrefix(task.directory, task.attempt);
+async function spawnShim(task: LearnerTask, enclosure: Enclosure | null, log: number): Promise<ChildProcess> {
   try {
-    const shim = spawn("/bin/sh", ["-c", SHIM, "trainyard-shim", task.command, task.banner, prefix], {
+    const shim = spawn("/bin/sh", ["-c", SHIM, "trainyard-shim", ...shimArguments(task, enclosure)], {
       cwd: task.workingDirectory,
       env: { ...task.env, [MARK_VARIABLE]: learnerKey(task) },
       detached: true,
@@ -115,6 +115,13 @@ async function spawnShim(task: LearnerTask, log: number): Promise<ChildProcess> 
       cause: error,
     });
   }
+}
+
+function shimArguments(task: LearnerTask, enclosure: Enclosure | null): readonly string[] {
+  const gpus = task.gpus?.join(",") ?? "";
+  const [entrance = "", memoryEntrance = ""] = enclosure?.entrances ?? [];
+  const prefix = recordPrefix(task.directory, task.attempt);
+  return [task.command, task.banner, prefix, gpus || NONE, enclosure?.place ?? NONE, entrance, memoryEntrance];
 }
 
 /** ENOENT does not say which of the two is missing, and E2BIG not what is too long. */

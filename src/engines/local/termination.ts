@@ -2,6 +2,7 @@ import type { Clock } from "../../base/clock.ts";
 import { EngineError } from "../engine-error.ts";
 import type { LearnerHandle } from "./learner-handle.ts";
 import type { LearnerProcesses } from "./learner-processes.ts";
+import type { Enclosure } from "./process-tracker.ts";
 import { isDead, type ProcessStat, readProcess } from "./proc.ts";
 
 const PAUSE_MS = { shortest: 1, longest: 50 };
@@ -9,6 +10,7 @@ const PAUSE_MS = { shortest: 1, longest: 50 };
 const KILL_PATIENCE_MS = 10_000;
 /** How long the shim, alone by then, may take to write the end record. */
 const SHIM_PATIENCE_MS = 5_000;
+const REMOVAL_PATIENCE_MS = 1_000;
 
 /** Whether the shim itself still runs. Its pid alone says nothing: it may be somebody else's by now. */
 export function isShimAlive(learner: LearnerHandle): boolean {
@@ -52,15 +54,21 @@ function request(learner: LearnerHandle, members: readonly ProcessStat[]): void 
 }
 
 /**
- * Kills what is left of a learner and lets the shim record the end. Resolves when nothing is left; rejects naming the
- * process that cannot be killed. In rounds, since the shim may be about to start the command, and a process may have forked
+ * Kills what is left of a learner, its enclosure at one stroke and then what has left that, and lets the shim record the end. Resolves
+ * when nothing is left; rejects naming the process that cannot be killed. In rounds, since the shim may be about to start the command, and a process may have forked
  * between the look and the signal.
  */
-export async function sweep(learner: LearnerHandle, processes: LearnerProcesses, clock: Clock): Promise<void> {
+export async function sweep(
+  learner: LearnerHandle,
+  processes: LearnerProcesses,
+  enclosure: Enclosure | null,
+  clock: Clock,
+): Promise<void> {
   const startedMs = clock.monotonicMs();
   const pause = growingPause(clock);
   let shimAloneSinceMs = startedMs;
   for (;;) {
+    await enclosure?.killAllBut(isShimAlive(learner) ? learner.pid : null);
     // Held the moment they are found, since some live for a millisecond; killed together, so that none sees another's end.
     const { isGone, members } = await whatIsLeft(learner, processes, (member) => send(member, ["SIGSTOP"]));
     if (isGone) return;
@@ -72,6 +80,13 @@ export async function sweep(learner: LearnerHandle, processes: LearnerProcesses,
     send(learner, nowMs - shimAloneSinceMs < SHIM_PATIENCE_MS ? ["SIGCONT"] : ["SIGKILL"]);
     await pause();
   }
+}
+
+/** A process that has just died keeps its place for a moment. One that outlasts the patience goes with the next start of a server. */
+export async function removeWhenEmpty(enclosure: Enclosure, clock: Clock): Promise<void> {
+  const deadlineMs = clock.monotonicMs() + REMOVAL_PATIENCE_MS;
+  const pause = growingPause(clock);
+  while (!(await enclosure.remove()) && clock.monotonicMs() < deadlineMs) await pause();
 }
 
 async function whatIsLeft(learner: LearnerHandle, processes: LearnerProcesses, meet?: (member: ProcessStat) => void) {

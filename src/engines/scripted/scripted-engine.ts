@@ -110,6 +110,10 @@ class ScriptedEngine implements Engine {
     throw either.reason;
   }
 
+  trackingOf(): string {
+    return "scripted";
+  }
+
   async stop(handle: Handle, graceMs: number): Promise<void> {
     const { script } = this.#learner(handle);
     const insists = script.kind === "runs" && script.onStop === "ignores";
@@ -141,5 +145,5 @@ function keyOf({
 }
 
 function exited(exitCode: number, clock: Clock): () => Ending {
-  return () => ({ status: "exited", exitCode, signal: null, endedAt: clock.now() });
+  return () => ({ status: "exited", exitCode, signal: null, endedAt: clock.now(), outOfMemory: false });
 }
