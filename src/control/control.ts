@@ -1,12 +1,14 @@
 import type { ArchiveLimits } from "../archive/archive-limits.ts";
 import type { Clock } from "../base/clock.ts";
 import type { DataStores } from "../datastores/data-stores.ts";
+import type { Run } from "../domain/run.ts";
 import type { Credentials } from "../domain/training-spec.ts";
 import type { Engine } from "../engines/engine.ts";
 import type { Environment, EnvironmentCatalogue } from "../environments/environment.ts";
 import type { Store } from "../store/store.ts";
 import { Definitions } from "./definitions.ts";
 import { dispatch } from "./dispatcher.ts";
+import { messageOf } from "./failures.ts";
 import type { Machine } from "./machine.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { resume } from "./rescuer.ts";
@@ -51,10 +53,17 @@ export interface Control {
 export function createControl(parts: ControlParts): Control {
   const { home, clock, store, log } = parts;
   const ending = new AbortController();
-  const duties: Promise<void>[] = [];
   const book = new RunBook(store, clock);
   const definitions = new Definitions(home, store);
-  const trash = new Trash(home, store);
+  const trash = new Trash(home, store, log);
+  /** What goes on beside the runs; the end of the server waits for it. */
+  const underWay = new Set<Promise<void>>();
+  const supervise = (work: Promise<void>): void => {
+    const watched = work
+      .catch((error: unknown) => log.error({ error: messageOf(error) }, "a duty failed"))
+      .finally(() => underWay.delete(watched));
+    underWay.add(watched);
+  };
 
   const sealCredentials = (runId: string, credentials: Credentials): string =>
     parts.keyring.seal(JSON.stringify(credentials), runId);
@@ -66,11 +75,9 @@ export function createControl(parts: ControlParts): Control {
   };
 
   const scheduler = new Scheduler(parts.machine.devices, (grant) => {
-    void dispatch(
-      { book, clock, log, carry: (run) => lifecycle.carry(run), release: (id) => scheduler.release(id) },
-      grant,
-      ending.signal,
-    );
+    const carry = (run: Run): void => lifecycle.carry(run);
+    const release = (id: string): void => scheduler.release(id);
+    supervise(dispatch({ book, clock, log, carry, release }, grant, ending.signal));
   });
   const lifecycle = new Lifecycle({
     ...parts,
@@ -95,12 +102,13 @@ export function createControl(parts: ControlParts): Control {
     start: async () => {
       await resume({ store, scheduler, lifecycle, trash, log, machine: parts.machine });
       const remove = async (id: string): Promise<void> => runs.remove(id, { account: "retention" });
-      duties.push(keepForgetting({ store, clock, log, days: parts.retentionDays, remove }, ending.signal));
+      supervise(keepForgetting({ store, clock, log, days: parts.retentionDays, remove }, ending.signal));
+      supervise(definitions.sweep(ending.signal));
     },
     stop: async () => {
       ending.abort(new Error("The server is ending."));
       await lifecycle.close();
-      await Promise.allSettled(duties);
+      await Promise.all(underWay);
     },
   };
 }

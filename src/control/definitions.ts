@@ -1,5 +1,6 @@
-import { open, rename, rm } from "node:fs/promises";
+import { opendir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { syncFolder } from "../base/sync-folder.ts";
 import type { Store } from "../store/store.ts";
 
 /**
@@ -30,7 +31,8 @@ export class Definitions {
   async takeOver<T>(uploadedPath: string, sha256: string, register: () => Promise<T>): Promise<T> {
     this.#arriving.set(sha256, (this.#arriving.get(sha256) ?? 0) + 1);
     try {
-      await this.#leaving.get(sha256);
+      // A removal that failed has left the file, which is replaced here.
+      await this.#leaving.get(sha256)?.catch(() => undefined);
       await rename(uploadedPath, this.path(sha256));
       await syncFolder(this.#folder);
       const registered = await register();
@@ -38,7 +40,8 @@ export class Definitions {
       return registered;
     } catch (error) {
       this.#hasArrived(sha256);
-      await this.removeUnused(sha256);
+      // Should this fail too, the first error tells more, and the next sweep takes the file.
+      await this.removeUnused(sha256).catch(() => undefined);
       throw error;
     }
   }
@@ -58,9 +61,13 @@ export class Definitions {
     this.#leaving.set(sha256, leaving);
     await leaving;
   }
-}
 
-async function syncFolder(folder: string): Promise<void> {
-  await using handle = await open(folder, "r");
-  await handle.sync();
+  /** Removes what a server left that died between a ZIP and its row, or between a row and its ZIP. */
+  async sweep(signal: AbortSignal): Promise<void> {
+    for await (const { name } of await opendir(this.#folder)) {
+      if (signal.aborted) return;
+      const [, sha256] = /^([0-9a-f]{64})\.zip$/.exec(name) ?? [];
+      if (sha256 !== undefined) await this.removeUnused(sha256);
+    }
+  }
 }

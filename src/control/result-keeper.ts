@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DataStore } from "../datastores/datastore.ts";
 import type { DataStores } from "../datastores/data-stores.ts";
@@ -8,6 +8,7 @@ import type { Run, StoredResults } from "../domain/run.ts";
 import type { Credentials } from "../domain/training-spec.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Definitions } from "./definitions.ts";
+import { removeTree } from "./remove-tree.ts";
 import { learnerDirectory, learnersOf, runDirectory, TRAINING_LOG, type RunDirectory } from "./run-directory.ts";
 import { useStore } from "./use-store.ts";
 
@@ -118,7 +119,7 @@ export async function explainMissingLog(directory: RunDirectory, message: string
 export async function tidyUp(directory: RunDirectory, areResultsStored: boolean): Promise<void> {
   const folders = [directory.data, directory.temporary, directory.userHome];
   if (areResultsStored) folders.push(directory.code, directory.results, directory.checkpoints, directory.state);
-  for (const folder of folders) await rm(folder, { recursive: true, force: true, maxRetries: 2 });
+  for (const folder of folders) await removeTree(folder);
 }
 
 /** The files a run would store, read from its run directory: for runs whose bucket has nothing yet. */

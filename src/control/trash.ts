@@ -1,43 +1,53 @@
-import { mkdir, readdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir, rename } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { syncFolder } from "../base/sync-folder.ts";
 import { isRunId } from "../domain/run-id.ts";
 import type { Store } from "../store/store.ts";
+import { messageOf } from "./failures.ts";
+import { removeTree } from "./remove-tree.ts";
 import { runDirectory } from "./run-directory.ts";
+import type { ServiceLog } from "./service-log.ts";
 
 /**
  * Removes runs so that a crash at any point leaves either the whole run or nothing of it:
- * the directory steps aside into `home/trash/`, then the row goes, then the files.
+ * the directory steps aside into `home/trash/`, then the row goes, then the files. Whatever lies in the trash is
+ * judged by the row alone: while there is one the directory belongs back, and else it may go.
  */
 export class Trash {
   readonly #home: string;
   readonly #store: Store;
+  readonly #log: ServiceLog;
 
-  constructor(home: string, store: Store) {
+  constructor(home: string, store: Store, log: ServiceLog) {
     this.#home = home;
     this.#store = store;
+    this.#log = log;
   }
 
   /** Removes an ended run with its directory. False when there is no such run; rejects with `run_not_ended` when it lives. */
   async remove(id: string): Promise<boolean> {
-    const aside = this.#path(id);
-    await mkdir(join(this.#home, "trash"), { recursive: true });
-    const hadDirectory = await moveIfThere(runDirectory(this.#home, id).root, aside);
+    await move(runDirectory(this.#home, id).root, this.#path(id));
     try {
       return await this.#store.deleteRun(id);
-    } catch (error) {
-      if (hadDirectory) await rename(aside, runDirectory(this.#home, id).root);
-      throw error;
     } finally {
-      if ((await this.#store.findRun(id)) === undefined) await empty(aside);
+      await this.#settle(id);
     }
   }
 
   /** After a crash: directories whose run is still there go back, the others go for good. */
   async recover(): Promise<void> {
-    const names = await readdir(join(this.#home, "trash")).catch(() => []);
-    for (const id of names.filter(isRunId)) {
-      if ((await this.#store.findRun(id)) === undefined) await empty(this.#path(id));
-      else await moveIfThere(this.#path(id), runDirectory(this.#home, id).root);
+    const names = await readdir(join(this.#home, "trash"));
+    for (const id of names.filter(isRunId)) await this.#settle(id);
+  }
+
+  async #settle(id: string): Promise<void> {
+    const aside = this.#path(id);
+    if ((await this.#store.findRun(id)) !== undefined) return move(aside, runDirectory(this.#home, id).root);
+    try {
+      await removeTree(aside);
+    } catch (error) {
+      // The run is gone all the same, and neither its user nor the start of a server should fail for the space it takes.
+      this.#log.error({ folder: aside, error: messageOf(error) }, "the files of a removed run could not be removed");
     }
   }
 
@@ -46,16 +56,14 @@ export class Trash {
   }
 }
 
-async function moveIfThere(from: string, to: string): Promise<boolean> {
+/** Durable before it resolves; nothing where there is nothing to move. */
+async function move(from: string, to: string): Promise<void> {
   try {
     await rename(from, to);
-    return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
     throw error;
   }
-}
-
-async function empty(folder: string): Promise<void> {
-  await rm(folder, { recursive: true, force: true, maxRetries: 2 });
+  await syncFolder(dirname(to));
+  await syncFolder(dirname(from));
 }

@@ -1,6 +1,7 @@
 import { constants, copyFile, lstat, mkdir, open, realpath, stat } from "node:fs/promises";
 import type { BigIntStats } from "node:fs";
 import { join, sep } from "node:path";
+import { syncFolder } from "../../base/sync-folder.ts";
 import type { Readable } from "node:stream";
 import { md5Of, readPieces, sizeOf } from "../content.ts";
 import type { Content, DataStore, FileBacked, StoredObject } from "../datastore.ts";
@@ -10,7 +11,7 @@ import { objectStream } from "../object-stream.ts";
 import { RemoteError } from "../remote-error.ts";
 import { type Found, walkFolder } from "../walk-folder.ts";
 import { resolveObject } from "./resolve-object.ts";
-import { isPlainFolder, syncFolder, writeObject } from "./write-object.ts";
+import { isPlainFolder, writeObject } from "./write-object.ts";
 
 export interface DirectoryStoreOptions {
   /** The folder that holds the buckets; it must exist. */

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { constants, type FileHandle, lstat, mkdir, open, realpath, rename, rm } from "node:fs/promises";
+import { type FileHandle, lstat, mkdir, open, realpath, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { randomText } from "../../base/random-text.ts";
+import { syncFolder } from "../../base/sync-folder.ts";
 import { md5Of, readContent, sizeOf } from "../content.ts";
 import type { Content } from "../datastore.ts";
 import { codeOf } from "../file-trouble.ts";
@@ -69,11 +70,6 @@ async function requireFolder(folder: string, path: string): Promise<void> {
       retryable: false,
     },
   );
-}
-
-export async function syncFolder(folder: string): Promise<void> {
-  await using handle = await open(folder, constants.O_RDONLY);
-  await handle.sync();
 }
 
 async function writePart(part: string, content: Content, signal: AbortSignal): Promise<void> {

@@ -1,0 +1,28 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { rm } from "node:fs/promises";
+
+/**
+ * Removes a folder that a program has filled. Node goes by whole paths, and so fails where folders are nested deeper
+ * than a path may be long; and a folder that was made read-only cannot be emptied by anybody but root. The system's
+ * own tools step from folder to folder and can first be given the right to write.
+ */
+export async function removeTree(path: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true, maxRetries: 2 });
+  } catch (error) {
+    await succeeds("chmod", ["-R", "u+rwX", "--", path]);
+    if (!(await succeeds("rm", ["-rf", "--", path]))) throw error;
+  }
+}
+
+async function succeeds(program: string, args: readonly string[]): Promise<boolean> {
+  const child = spawn(program, args, { stdio: "ignore" });
+  try {
+    const [code] = (await once(child, "exit")) as [number | null];
+    return code === 0;
+  } catch {
+    // It could not be started; the first error tells more than that.
+    return false;
+  }
+}
