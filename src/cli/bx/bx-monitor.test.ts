@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { scriptedFailure, scriptedRun } from "../../client/scripted-server.ts";
+import { closePipe } from "../cli-bench.ts";
 import { golden, ID, startBxBench } from "./test-golden.ts";
 
 const ENDED = { state: "completed", endedAt: "2017-10-26T11:18:51.123Z" } as const;
@@ -72,6 +73,23 @@ test("bx ml monitor logs last N begins with the last lines", async () => {
   expect(code).toBe(0);
   const wrong = await bench.bx("ml", "monitor", "training-runs", ID, "logs", "last", "two");
   expect(wrong.err).toMatch(/^FAILED\n'two' is no number of lines\.\n/);
+});
+
+test("a reader that has gone ends the watching without a complaint", async () => {
+  await using bench = await startRunning();
+  bench.onOut = (text) => text.includes("Status: ") && closePipe();
+  expect(await bench.bx("ml", "monitor", "training-runs", ID)).toMatchObject({ code: 0, err: "" });
+});
+
+test("a connection that breaks is told once, and no byte is lost or doubled", async () => {
+  await using bench = await startBxBench();
+  bench.server.runs.push(scriptedRun({ id: ID }));
+  bench.server.appendLog(ID, "one\ntwo\n", true);
+  bench.onOut = (text) => text.endsWith("...\n") && bench.server.faults.push("cut", "cut");
+  const { out, err, code } = await bench.bx("ml", "monitor", "training-runs", ID);
+  expect(out).toContain("\none\ntwo\n");
+  expect(err.match(/Trying again/g)).toHaveLength(1);
+  expect(code).toBe(0);
 });
 
 test("every byte of the log arrives, however the server cuts it", async () => {
