@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { findMissing } from "../test/servers/availability.ts";
 import { RADOSGW_PROGRAMS } from "../test/servers/radosgw.ts";
+import { SWIFT_PROGRAMS } from "../test/servers/swift-keystone.ts";
 
 /** Something outside npm that a part of the tests needs. */
 export interface Requirement {
@@ -27,6 +28,22 @@ export const REQUIREMENTS: readonly Requirement[] = [
     for: "tests against a real S3 server",
     packages: ["ceph-mon", "ceph-osd", "radosgw", "ceph-common"],
     isThere: () => hasPrograms(...RADOSGW_PROGRAMS),
+  },
+  {
+    name: "swift",
+    for: "tests against a real OpenStack Swift with Keystone",
+    packages: [
+      "swift-proxy",
+      "swift-account",
+      "swift-container",
+      "swift-object",
+      "keystone",
+      "python3-keystonemiddleware",
+      "memcached",
+      "uwsgi-core",
+      "uwsgi-plugin-python3",
+    ],
+    isThere: () => hasPrograms(...SWIFT_PROGRAMS),
   },
   {
     name: "python-frameworks",

@@ -100,6 +100,10 @@ async function explainRefusal(
   signal: AbortSignal,
 ): Promise<RemoteError> {
   if (answer.status === 404 || answer.status === 300) return translateOutcome(answer, what, NOT_KEYSTONE);
+  if (answer.status === 400) {
+    // Keystone looks at the form of an id before anything else; another server does not understand the whole.
+    return translateOutcome(answer, what, { ...NOT_KEYSTONE, fact: `${NOT_KEYSTONE.fact}, or 'project_id' is no id` });
+  }
   if (answer.status !== 401 && answer.status !== 403) return translateOutcome(answer, what);
   const unscoped = await requestToken(client, identity, user, "unscoped", signal);
   await unscoped.discard();
