@@ -1,12 +1,15 @@
 import { spawnSync } from "node:child_process";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
-import { availableParallelism, cpus, tmpdir } from "node:os";
+import { mkdir, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { extractArchive } from "../src/archive/extract-archive.ts";
 import { packDirectory } from "../src/archive/pack-archive.ts";
+import { type Benchmark, interleave, pluck, type Side } from "./harness.ts";
+import { cpuMsWithChildren, firstLine } from "./machine.ts";
+import { atLeast, type Report } from "./report.ts";
+import { makeTemporaryFolder } from "./service.ts";
+import { ratioOf } from "./statistics.ts";
 
-const PAIRS = 12;
-const RESAMPLES = 2000;
+const PAIRS = { usual: 12, full: 40 };
 
 interface Workload {
   readonly name: string;
@@ -21,79 +24,58 @@ const WORKLOADS: readonly Workload[] = [
   { name: "4 files of 25 MB", files: 4, fileBytes: 25_000_000 },
 ];
 
-export interface ArchiveFigures {
-  readonly workload: string;
-  readonly oursMs: readonly number[];
-  readonly unzipMs: readonly number[];
-  /** Info-ZIP's time over ours: above 1 we are faster. Median of the pairs and its 95 % bootstrap interval. */
-  readonly ratio: { readonly median: number; readonly low: number; readonly high: number };
-}
-
 /**
- * Unpacks good archives with `extractArchive` and with Info-ZIP's `unzip -q`, alternately (A B B A). Ours includes
- * every check; theirs includes the start of a process, which is what using it from a service costs.
+ * Unpacks good archives with `extractArchive` and with Info-ZIP's `unzip -q`. Ours includes every check; theirs
+ * includes the start of a process, which is what using it from a service costs.
  */
-export async function benchArchive(): Promise<readonly ArchiveFigures[]> {
-  const folder = await mkdtemp(join(tmpdir(), "trainyard-bench-archive-"));
-  try {
-    const figures: ArchiveFigures[] = [];
-    for (const workload of WORKLOADS) figures.push(await measure(workload, join(folder, `${workload.files}`)));
-    return figures;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
+export const archive: Benchmark = {
+  name: "archive",
+  goal: "S1: unpacking good archives, beside Info-ZIP",
+  measure: async (report, { full }) => {
+    const unzip = firstLine("unzip", ["-v"]);
+    if (unzip === "not here") return report.leftOut("everything", "unzip is not installed (Debian: unzip)");
+    report.fact("unzip", unzip);
+    await using folder = await makeTemporaryFolder("archive");
+    for (const workload of WORKLOADS) {
+      await measure(report, workload, join(folder.path, String(workload.files)), full ? PAIRS.full : PAIRS.usual);
+    }
+  },
+};
 
-/** For the head of a report: figures mean nothing without the machine. */
-export function archiveBenchSetting(): Readonly<Record<string, string | number>> {
-  const unzip = spawnSync("unzip", ["-v"], { encoding: "utf8" }).stdout.split("\n", 1)[0] ?? "no unzip";
-  return {
-    cpu: cpus()[0]?.model ?? "unknown",
-    cores: availableParallelism(),
-    node: process.version,
-    unzip,
-    pairs: PAIRS,
-  };
-}
-
-async function measure(workload: Workload, folder: string): Promise<ArchiveFigures> {
-  const source = join(folder, "source");
-  await makeSource(workload, source);
+async function measure(report: Report, workload: Workload, folder: string, pairs: number): Promise<void> {
   const zip = join(folder, "model.zip");
-  await packDirectory(source, zip);
-  const oursMs: number[] = [];
-  const unzipMs: number[] = [];
-  let runs = 0;
-  // A folder of its own for each: ext4 is slow to reuse what was deleted a moment ago.
-  const freshTarget = async (): Promise<string> => {
-    runs += 1;
-    const target = join(folder, `target-${runs}`);
-    await mkdir(target);
-    return target;
-  };
-  const ours = async (): Promise<number> => {
-    const target = await freshTarget();
-    const start = performance.now();
-    await extractArchive(zip, target);
-    return performance.now() - start;
-  };
-  const theirs = async (): Promise<number> => {
-    const target = await freshTarget();
-    const start = performance.now();
+  await makeSource(workload, join(folder, "source"));
+  await packDirectory(join(folder, "source"), zip);
+  report.fact(`${workload.name}, zipped`, `${(await stat(zip)).size} bytes`);
+  const ours = unpacking("trainyard", folder, async (target) => void (await extractArchive(zip, target)));
+  const theirs = unpacking("unzip", folder, async (target) => {
     const { status } = spawnSync("unzip", ["-q", zip, "-d", target]);
-    const took = performance.now() - start;
-    if (status !== 0 || (await readdir(target)).length === 0) throw new Error(`unzip ended with ${status}`);
-    return took;
+    if (status !== 0) throw new Error(`unzip ended with ${status}.`);
+  });
+  const [ourSamples = [], theirSamples = []] = await interleave(pairs, [ours, theirs]);
+  const [ourMs, theirMs] = [pluck(ourSamples, "wallMs"), pluck(theirSamples, "wallMs")];
+  report.samples(`${workload.name}, trainyard`, "ms", ourMs);
+  report.samples(`${workload.name}, trainyard, CPU`, "ms", pluck(ourSamples, "cpuMs"));
+  report.samples(`${workload.name}, unzip`, "ms", theirMs);
+  report.samples(`${workload.name}, unzip, CPU`, "ms", pluck(theirSamples, "cpuMs"));
+  report.estimate(`${workload.name}: as fast as unzip`, " x", ratioOf(theirMs, ourMs), atLeast(1));
+}
+
+function unpacking(name: string, folder: string, unpack: (target: string) => Promise<void>): Side {
+  return {
+    name,
+    sample: async (pair) => {
+      // A folder of its own for each: ext4 is slow to reuse what was deleted a moment ago.
+      const target = join(folder, `${name}-${pair}`);
+      await mkdir(target);
+      const [cpuBefore, startMs] = [cpuMsWithChildren("self"), performance.now()];
+      await unpack(target);
+      const wallMs = performance.now() - startMs;
+      const cpuMs = cpuMsWithChildren("self") - cpuBefore;
+      if ((await readdir(target)).length === 0) throw new Error(`${name} has unpacked nothing.`);
+      return { wallMs, cpuMs };
+    },
   };
-  await ours();
-  await theirs();
-  for (let pair = 0; pair < PAIRS; pair += 1) {
-    const isOursFirst = pair % 2 === 0;
-    if (isOursFirst) oursMs.push(await ours());
-    unzipMs.push(await theirs());
-    if (!isOursFirst) oursMs.push(await ours());
-  }
-  return { workload: workload.name, oursMs, unzipMs, ratio: ratioOf(unzipMs, oursMs) };
 }
 
 /** Text that shrinks about as well as code does, the same each time. */
@@ -112,20 +94,4 @@ async function makeSource(workload: Workload, folder: string): Promise<void> {
     const text = block.slice(start).repeat(Math.ceil(workload.fileBytes / (block.length - start)));
     await writeFile(join(inside, `module-${index}.py`), text.slice(0, workload.fileBytes));
   }
-}
-
-function ratioOf(theirs: readonly number[], ours: readonly number[]): ArchiveFigures["ratio"] {
-  const ratios = theirs.map((ms, pair) => ms / (ours[pair] ?? Number.NaN));
-  const medians = Array.from({ length: RESAMPLES }, () =>
-    median(ratios.map(() => ratios[Math.floor(Math.random() * ratios.length)] ?? Number.NaN)),
-  ).sort((a, b) => a - b);
-  const at = (share: number): number => medians[Math.floor(share * (RESAMPLES - 1))] ?? Number.NaN;
-  return { median: median(ratios), low: at(0.025), high: at(0.975) };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
 }

@@ -77,10 +77,12 @@ function timed(
 
 async function run(program: string, args: readonly string[], environment: Record<string, string>): Promise<void> {
   const env = { ...smallEnvironment(), ...environment };
-  const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+  let said = "";
   child.stdout.resume();
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
   await once(child, "close");
-  if (child.exitCode !== 0) throw new Error(`${program} ${args.join(" ")} ended with ${child.exitCode}.`);
+  if (child.exitCode !== 0) throw new Error(`${program} ${args.join(" ")} ended with ${child.exitCode}: ${said}`);
 }
 
 async function countLoadedCode(report: Report, environment: Record<string, string>, target: string): Promise<void> {

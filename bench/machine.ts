@@ -32,10 +32,23 @@ const TICKS_PER_SECOND = 100;
 
 /** CPU time of a process and of those of its children that have ended and been collected, in steps of 10 ms. */
 export function cpuMsWithChildren(pid: number | "self"): number {
+  const [user = 0, system = 0, ofChildren = 0, systemOfChildren = 0] = cpuTicks(pid);
+  return (1000 * (user + system + ofChildren + systemOfChildren)) / TICKS_PER_SECOND;
+}
+
+/** CPU time of the process alone, in steps of 10 ms. */
+export function cpuMsAlone(pid: number): number {
+  const [user = 0, system = 0] = cpuTicks(pid);
+  return (1000 * (user + system)) / TICKS_PER_SECOND;
+}
+
+function cpuTicks(pid: number | "self"): readonly number[] {
   const text = readFileSync(`/proc/${pid}/stat`, "latin1");
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
-  return (1000 * ticks) / TICKS_PER_SECOND;
+  return text
+    .slice(text.lastIndexOf(")") + 2)
+    .split(" ")
+    .slice(11, 15)
+    .map(Number);
 }
 
 /** Resident memory now, in MB. */

@@ -2,6 +2,7 @@
 // `bench/results/`. `npm run bench -- NAME ... [--full]` measures only these, or as long as the goals demand.
 import { parseArgs } from "node:util";
 import { acceptToStart } from "./accept-to-start.ts";
+import { archive } from "./archive.ts";
 import { commandLine } from "./command-line.ts";
 import type { Benchmark } from "./harness.ts";
 import { install } from "./install.ts";
@@ -10,7 +11,7 @@ import { Report } from "./report.ts";
 import { startUp } from "./start-up.ts";
 import { taxOnTraining } from "./tax-on-training.ts";
 
-const BENCHMARKS: readonly Benchmark[] = [acceptToStart, startUp, commandLine, taxOnTraining, install];
+const BENCHMARKS: readonly Benchmark[] = [acceptToStart, startUp, commandLine, taxOnTraining, archive, install];
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({

@@ -11,6 +11,9 @@ import type { RunView } from "../src/contract/run.ts";
 export const ROOT = join(import.meta.dirname, "..");
 export const TRAINYARD = join(ROOT, "bin", "trainyard");
 
+/** How much of a log is enough to see why a server ended. */
+const LAST_WORDS = 2000;
+
 const READY = /ready at (http:\S+)/;
 
 /** A folder under the temporary directory that goes when its owner does. */
@@ -46,7 +49,7 @@ export interface Service extends AsyncDisposable {
 export async function startService(home: string, environment: Record<string, string> = {}): Promise<Service> {
   // Into a file: read by us, it would take time on the same cores.
   const logFile = `${home}.log`;
-  const log = openSync(logFile, "a");
+  const log = openSync(logFile, "w");
   const startMs = performance.now();
   const env = { ...smallEnvironment(), ...environment };
   const args = ["serve", "--home", home, "--listen", "127.0.0.1:0"];
@@ -65,7 +68,8 @@ export async function startService(home: string, environment: Record<string, str
   const readyMs = performance.now() - startMs;
   const pid = child.pid;
   if (url === undefined || pid === undefined) {
-    throw new Error(`The server ended before it was ready: ${await readFile(logFile, "utf8")}`);
+    const said = await readFile(logFile, "utf8");
+    throw new Error(`The server ended before it was ready: ${said.slice(-LAST_WORDS)}`);
   }
   const token = (await readFile(join(home, "admin-token"), "utf8")).trim();
   const client = new ApiClient(url, token);

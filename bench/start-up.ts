@@ -42,8 +42,9 @@ export const startUp: Benchmark = {
     for (const [index, { name }] of sides.entries()) {
       report.samples(`${name}, ready`, "ms", pluck(samples[index] ?? [], "readyMs"));
       report.samples(`${name}, CPU`, "ms", pluck(samples[index] ?? [], "cpuMs"));
-      if (name.startsWith("trainyard"))
-        report.samples(`${name}, memory`, "MB", pluck(samples[index] ?? [], "memoryMb"));
+      if (!name.startsWith("trainyard")) continue;
+      report.samples(`${name}, memory`, "MB", pluck(samples[index] ?? [], "memoryMb"));
+      report.samples(`${name}, end`, "ms", pluck(samples[index] ?? [], "endMs"));
     }
     const readyMs = (name: string) => pluck(samples[sides.findIndex((side) => side.name === name)] ?? [], "readyMs");
     const largest = `trainyard, ${sizes.at(-1)} runs`;

@@ -4,7 +4,7 @@ import { copyFile, mkdir, open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Benchmark, interleave, pluck, type Side } from "./harness.ts";
-import { cpuMsWithChildren, residentMb } from "./machine.ts";
+import { cpuMsAlone, cpuMsWithChildren, residentMb } from "./machine.ts";
 import { atMost, type Report } from "./report.ts";
 import {
   makeTemporaryFolder,
@@ -98,11 +98,12 @@ async function measureFixedCost(report: Report, service: Service, bareFolder: st
 
 /** One sample of each takes half a minute, so there are no pairs: the share of a core is a count of ticks over time. */
 async function measureIdleRuns(report: Report, home: string): Promise<void> {
+  // Of the server alone: what it looks for after its start, it lets other programs find out.
   const share = async (service: Service, seconds: number): Promise<number> => {
     await untilQuiet(service.pid);
-    const [cpuBefore, before] = [cpuMsWithChildren(service.pid), performance.now()];
+    const [cpuBefore, before] = [cpuMsAlone(service.pid), performance.now()];
     await delay(seconds * 1000);
-    return (100 * (cpuMsWithChildren(service.pid) - cpuBefore)) / (performance.now() - before);
+    return (100 * (cpuMsAlone(service.pid) - cpuBefore)) / (performance.now() - before);
   };
   {
     await using service = await startService(home);
@@ -128,9 +129,9 @@ async function measureIdleRuns(report: Report, home: string): Promise<void> {
 /** A server that has just started still looks at what this machine offers. */
 async function untilQuiet(pid: number): Promise<void> {
   for (let second = 1; second <= QUIET_PATIENCE_S; second += 1) {
-    const before = cpuMsWithChildren(pid);
+    const before = cpuMsAlone(pid);
     await delay(1000);
-    if (cpuMsWithChildren(pid) - before <= QUIET_MS) return;
+    if (cpuMsAlone(pid) - before <= QUIET_MS) return;
   }
 }
 
