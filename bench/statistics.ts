@@ -22,7 +22,7 @@ export function quantile(values: readonly number[], share: number): number {
 }
 
 /** The median, and a bootstrap interval around it: the same values give the same interval. */
-export function estimate(values: readonly number[]): Estimate {
+function estimate(values: readonly number[]): Estimate {
   const random = seededRandom(SEED);
   const pick = (): number => values[Math.floor(random() * values.length)] ?? Number.NaN;
   const medians = Array.from({ length: RESAMPLES }, () => median(values.map(pick)));
