@@ -1,4 +1,7 @@
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { findMissing } from "../test/servers/availability.ts";
 import { RADOSGW_PROGRAMS } from "../test/servers/radosgw.ts";
 import { SWIFT_PROGRAMS } from "../test/servers/swift-keystone.ts";
@@ -15,6 +18,22 @@ export interface Requirement {
 function hasPrograms(...programs: readonly string[]): boolean {
   return findMissing(programs).length === 0;
 }
+
+/** Whether pip reaches the package index that it is configured for. Asked once: it takes a second. */
+function hasPackageIndex(): boolean {
+  packageIndex ??= (() => {
+    const folder = mkdtempSync(join(tmpdir(), "trainyard-index-"));
+    try {
+      const words = ["-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir", "--dest", folder, "six"];
+      const retry = { PIP_RETRIES: "1", PIP_DEFAULT_TIMEOUT: "10" };
+      return spawnSync("python3", words, { timeout: 30_000, env: { ...process.env, ...retry } }).status === 0;
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  })();
+  return packageIndex;
+}
+let packageIndex: boolean | undefined;
 
 function hasPythonModules(...modules: readonly string[]): boolean {
   const program = `import importlib.util as u, sys; sys.exit(not all(u.find_spec(m) for m in ${JSON.stringify(modules)}))`;
@@ -50,6 +69,12 @@ export const REQUIREMENTS: readonly Requirement[] = [
     for: "training with PyTorch, scikit-learn and numpy",
     packages: ["python3-torch", "python3-sklearn", "python3-numpy", "libopenblas0-pthread"],
     isThere: () => hasPythonModules("torch", "sklearn", "numpy"),
+  },
+  {
+    name: "package-index",
+    for: "environments that are built on first use",
+    packages: ["python3-pip"],
+    isThere: hasPackageIndex,
   },
   {
     name: "info-zip",

@@ -3,7 +3,8 @@ import { environmentUnavailable } from "../domain/errors.ts";
 import { EnvironmentBuildError } from "./build-error.ts";
 import { environmentOf } from "./built-environments.ts";
 import type { BuiltEnvironment, BuiltEnvironments } from "./built-environments.ts";
-import type { EnvironmentBuilder, LockedOrder } from "./builder.ts";
+import { inputKeyOf } from "./builder.ts";
+import type { BuildOrder, EnvironmentBuilder, LockedOrder } from "./builder.ts";
 import { isMeantForBrokenEntry, pickOffer } from "./catalogue.ts";
 import type { MachineCatalogue } from "./catalogue.ts";
 import type {
@@ -14,13 +15,14 @@ import type {
   ProvideOptions,
   Resolution,
 } from "./environment.ts";
-import { canonicalFrameworkName, knownFramework } from "./framework-names.ts";
+import { canonicalFrameworkName } from "./framework-names.ts";
 import { planBuild } from "./plan-build.ts";
 import type { BuildPlan } from "./plan-build.ts";
 import type { Recipe } from "./recipes.ts";
-import { readRequirements } from "./requirement-lines.ts";
+import { labelOf, linesOf, NO_REQUIREMENTS_HERE, refusalOf, relabel, unasked, withReason } from "./build-answers.ts";
+import type { Miss } from "./build-answers.ts";
 import { findAlias, servedAs } from "./served-by.ts";
-import type { Alias, ServedBy } from "./served-by.ts";
+import type { ServedBy } from "./served-by.ts";
 
 export interface BuildingCatalogueParts {
   readonly machine: MachineCatalogue;
@@ -56,13 +58,25 @@ export class BuildingCatalogue implements EnvironmentCatalogue {
       const present = await this.#findPresent(name, wanted, signal);
       if (present !== undefined) return { found: true, environment: present.environment };
       const missing = await this.#parts.machine.resolve(name, wanted, signal);
-      return missing.found ? missing : this.#askIndex(name, wanted, missing, signal);
+      if (missing.found) return missing;
+      try {
+        return await this.#askIndex(name, wanted, missing, signal);
+      } catch (error) {
+        if (error instanceof EnvironmentBuildError) return refusalOf(missing, error);
+        throw error;
+      }
     });
   }
 
   async resolveWithRequirements(framework: string, version: string, signal: AbortSignal): Promise<Resolution> {
     return this.#throughAlias(framework, version, async (name, wanted) => {
-      return this.#askIndex(name, wanted, NO_REQUIREMENTS_HERE, signal);
+      try {
+        return await this.#askIndex(name, wanted, NO_REQUIREMENTS_HERE, signal);
+      } catch (error) {
+        if (!(error instanceof EnvironmentBuildError)) throw error;
+        // What is in the file is not known here: an environment for it may have been built when the index answered.
+        return error.trouble === "index_unreachable" ? unasked(name, wanted) : refusalOf(NO_REQUIREMENTS_HERE, error);
+      }
     });
   }
 
@@ -107,7 +121,15 @@ export class BuildingCatalogue implements EnvironmentCatalogue {
       const { fact, hint } = plan.status === "impossible" ? withReason(missing, plan.fact) : missing;
       throw environmentUnavailable(framework, version, fact, hint);
     }
-    return this.#build(builder, await builder.lock(plan.order, signal), options, signal);
+    const before = await this.#findEqual(plan.order);
+    const handed = before === undefined ? undefined : await this.#handOut(before.id, options);
+    return handed ?? this.#build(builder, await builder.lock(plan.order, signal), options, signal);
+  }
+
+  /** Built for the very same requirements: they mean what they meant then until it is removed, index or not. */
+  async #findEqual(order: BuildOrder): Promise<BuiltEnvironment | undefined> {
+    const key = inputKeyOf(order);
+    return (await this.#parts.folders.list()).find(({ inputKey }) => inputKey === key);
   }
 
   /** Once more, should it be removed between the end of its build and its handing out. */
@@ -171,26 +193,23 @@ export class BuildingCatalogue implements EnvironmentCatalogue {
     return offers.find((one) => one === offer);
   }
 
-  /** Says at submission what the index says: a version that does not exist is no surprise for later. */
+  /**
+   * Says at submission what the index says: a version that does not exist is no surprise for later. Rejects with
+   * `EnvironmentBuildError` where it has nothing that fits, or does not answer.
+   */
   async #askIndex(name: string, version: string, missing: Miss, signal: AbortSignal): Promise<Resolution> {
     const plan = await this.#plan(name, version, [], signal);
     const { builder } = this.#parts;
     if (plan.status === "impossible" || builder === null) {
       return { found: false, ...(plan.status === "impossible" ? withReason(missing, plan.fact) : missing) };
     }
-    const unasked = {
-      found: "after_build",
-      label: `${knownFramework(name)?.title ?? name} ${version}, to be built`,
-    } as const;
-    if (!this.#parts.asksIndex) return unasked;
+    if (!this.#parts.asksIndex) return unasked(name, version);
     const limit = AbortSignal.timeout(ASK_LIMIT_MS);
     try {
       const locked = await builder.lock(plan.order, AbortSignal.any([signal, limit]));
       return { found: "after_build", label: labelOf(name, locked) };
     } catch (error) {
-      if (error instanceof EnvironmentBuildError) return refusalOf(missing, error);
-      signal.throwIfAborted();
-      if (limit.aborted) return unasked;
+      if (limit.aborted && !signal.aborted) return unasked(name, version);
       throw error;
     }
   }
@@ -206,48 +225,4 @@ export class BuildingCatalogue implements EnvironmentCatalogue {
   environmentOf(built: BuiltEnvironment): Environment {
     return environmentOf(built, this.#parts.folders.folder(built.id));
   }
-}
-
-type Miss = Pick<Extract<Resolution, { readonly found: false }>, "fact" | "hint">;
-
-const NO_REQUIREMENTS_HERE: Miss = {
-  fact: "the manifest names a file of requirements, and nothing is built for this framework here",
-  hint: "Remove 'requirements' from the manifest; or the operator adds a recipe under 'builds:' in trainyard.yaml.",
-};
-
-function withReason(missing: Miss, fact: string | null): Miss {
-  return fact === null ? missing : { ...missing, fact: `${missing.fact}; it cannot be built either: ${fact}` };
-}
-
-function refusalOf(missing: Miss, error: EnvironmentBuildError): Resolution {
-  const last = error.lastLines
-    .slice(-3)
-    .map((line) => line.trim())
-    .join(" ");
-  const words = `${error.message} ${last}`.trim().replace(/[.:]$/, "");
-  return { found: false, fact: `${missing.fact}; it cannot be built either: ${words}`, hint: error.hint };
-}
-
-function linesOf(text: string): readonly string[] {
-  const reading = readRequirements(text);
-  if (reading.status === "read") return reading.lines;
-  throw new EnvironmentBuildError(
-    "unresolvable",
-    `The file of requirements is not taken: ${reading.fact}`,
-    [],
-    "Write names with versions only, one on each line.",
-  );
-}
-
-function labelOf(name: string, { requirements, python }: LockedOrder): string {
-  return `${knownFramework(name)?.title ?? name} for Python ${python.version}, to be built from ${requirements.join(", ")}`;
-}
-
-function relabel(resolution: Resolution, alias: Alias): Resolution {
-  if (resolution.found === true) return { found: true, environment: servedAs(resolution.environment, alias) };
-  if (resolution.found === "after_build") {
-    return { ...resolution, label: `${resolution.label}, to serve ${alias.asked} by the operator's alias` };
-  }
-  const served = `the operator lets ${alias.framework} ${alias.version} serve it, and that cannot run here`;
-  return { ...resolution, fact: `${served}: ${resolution.fact}` };
 }

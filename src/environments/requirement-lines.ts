@@ -1,6 +1,6 @@
 /** A name, extras, versions, a marker: `tensorflow[and-cuda]>=2.16,<3; python_version < "3.13"`. */
 const REQUIREMENT =
-  /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:\s*\[[A-Za-z0-9._\s,-]*\])?\s*(?:\(?\s*(?:[<>=!~]=?=?\s*[A-Za-z0-9.*+!_-]+\s*,?\s*)*\)?)?(?:;[^@]*)?$/;
+  /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:\s*\[[A-Za-z0-9._\s,-]*\])?\s*(?:\(?\s*(?:[<>=!~]=?=?\s*[A-Za-z0-9.*+!_-]+\s*,?\s*)*\)?)?(?:;(?:(?!--)[^@/\\])*)?$/;
 
 const MOST_LINES = 2_000;
 
