@@ -8,7 +8,9 @@ import type { DoctorCheck, DoctorReport, EnvironmentAnswer } from "./cli/machine
 import { findConfigurationFile } from "./configuration/home.ts";
 import { loadSettings, type Settings } from "./configuration/settings.ts";
 import { ServiceError } from "./domain/errors.ts";
+import { chooseTracker } from "./engines/local/choose-tracker.ts";
 import { findDevices } from "./engines/local/devices.ts";
+import { NO_TRACKER } from "./engines/local/process-tracker.ts";
 import { homeEnvironments, type HomeEnvironments } from "./home-environments.ts";
 
 const PROBE_LIMIT_MS = 120_000;
@@ -26,7 +28,7 @@ const INSTALL_UV = "Install uv, or apt-get install python3-pip";
 /** Looks at this machine as `trainyard serve` would, and says what is missing. Changes nothing, needs no server. */
 export async function doctor(home: string): Promise<DoctorReport> {
   const { settings, check } = readSettings(home);
-  const checks = [nodeCheck(), await bashCheck(), check, await homeCheck(home)];
+  const checks = [nodeCheck(), await bashCheck(), check, await homeCheck(home), await trackingCheck(home)];
   if (settings !== null) checks.push(await deviceCheck(settings), ...(await environmentChecks(home, settings)));
   return { checks };
 }
@@ -119,6 +121,15 @@ async function deviceCheck(settings: Settings): Promise<DoctorCheck> {
   const names = gpus.map(({ id, name }) => `${id} ${name}`).join(", ");
   const slots = `${devices.length - gpus.length} CPU slots on ${availableParallelism()} cores`;
   return ok("devices", gpus.length === 0 ? `no NVIDIA GPU; ${slots}` : `${names}; ${slots}`);
+}
+
+/** By what means no process of a run is left behind. */
+async function trackingCheck(home: string): Promise<DoctorCheck> {
+  const tracker = await chooseTracker(home, clock);
+  if (tracker !== NO_TRACKER) return ok("process trees", tracker.name);
+  const found = `no control group that this account may divide; runs are held together by ${tracker.name}`;
+  const remedy = "Run the server as a systemd service with Delegate=yes.";
+  return { name: "process trees", status: "missing", found, remedy };
 }
 
 async function environmentChecks(home: string, settings: Settings): Promise<DoctorCheck[]> {

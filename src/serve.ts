@@ -17,6 +17,7 @@ import { EnvironmentService } from "./control/environment-service.ts";
 import { isLoopback, type ListenAddress } from "./configuration/address.ts";
 import { createDataStores } from "./datastores/open-store.ts";
 import { addressUnusable } from "./domain/errors.ts";
+import { openTracker } from "./engines/local/choose-tracker.ts";
 import { createLocalEngine } from "./engines/local/local-engine.ts";
 import { findDevices } from "./engines/local/devices.ts";
 import { pathFor } from "./environments/learner-path.ts";
@@ -58,7 +59,7 @@ async function startServer(home: string, settings: Settings): Promise<RunningSer
   parts.defer(async () => store.close());
   const keyring = await openKeyring(home);
   await ensureAdminToken({ home, tokens: store, clock });
-  const engine = createLocalEngine({ clock });
+  const engine = createLocalEngine({ clock, tracker: await openTracker(home, clock) });
   parts.defer(async () => engine.close());
   const { allow, allowPrivate } = settings.network;
   const dataStores = createDataStores({

@@ -254,6 +254,7 @@ export function scriptedRun(fields: Partial<RunView> & { readonly id: string }):
     devicesRequested: 1,
     deviceKind: "cpu_slot",
     learners: 1,
+    processTracking: null,
     data: { type: "s3", bucket: "mnist-training-data", location: "https://s3.example.com" },
     results: {
       type: "s3",

@@ -60,6 +60,8 @@ export const RunView = z
     /** What a device is on this machine: `nvidia` or `cpu_slot`. */
     deviceKind: z.string(),
     learners: z.int(),
+    /** By what means its processes are kept together, so that none is left: `cgroup v2`; null while none runs. */
+    processTracking: z.string().nullable(),
     /** Null when the run has no training data. */
     data: BucketView.nullable(),
     /** `folder` is the run's folder in the results bucket; counts are null until everything is stored and verified. */

@@ -1,6 +1,6 @@
 import type { Run, RunOutcome } from "../domain/run.ts";
 import type { Ending, Engine, Handle } from "../engines/engine.ts";
-import { failed, outcomeOfExit, type FailureContext } from "./failures.ts";
+import { failed, outcomeOfExit, outcomeOfLackOfMemory, type FailureContext } from "./failures.ts";
 
 /** The end of one learner, and when this process learned of it. */
 export interface LearnerEnding {
@@ -60,6 +60,7 @@ export function outcomeOfEndings(
 }
 
 function outcomeOf(ending: Ending, context: FailureContext): RunOutcome {
+  if (ending.status === "exited" && ending.outOfMemory) return outcomeOfLackOfMemory(ending.exitCode, context);
   if (ending.status === "exited") return outcomeOfExit(ending.exitCode, ending.signal, context);
   return failed(
     context,

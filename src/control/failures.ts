@@ -72,6 +72,17 @@ export function outcomeOfExit(exitCode: number, signal: string | null, context: 
   );
 }
 
+/** The kernel counted it: no guess from the exit code, which may be the one of a program that saw its child being killed. */
+export function outcomeOfLackOfMemory(exitCode: number, context: FailureContext): RunOutcome {
+  return failed(
+    context,
+    "out_of_memory",
+    `Memory ran out: the kernel killed a process of the program, which then ended with exit code ${exitCode}.`,
+    "Let it use less memory, by a smaller batch or fewer processes that load data, or ask the operator for more.",
+    exitCode,
+  );
+}
+
 const DATA_CAUSES: Record<RemoteReason, Cause> = {
   unreachable: "data_unreachable",
   address_refused: "data_denied",

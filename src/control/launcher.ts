@@ -1,4 +1,5 @@
 import type { Environment } from "../environments/environment.ts";
+import type { Device } from "../domain/device.ts";
 import type { LearnerTask } from "../engines/engine.ts";
 import type { Run } from "../domain/run.ts";
 import type { Machine } from "./machine.ts";
@@ -59,14 +60,24 @@ export function learnerTask(launch: Launch, learner: number): LearnerTask {
     command,
     env,
     banner: banner(env, run.spec.framework.name, startedAt),
+    gpus: grantedGpus(launch, learner).map((device) => device.uuid ?? ""),
   };
 }
 
-function deviceVariables({ run, machine }: Launch, learner: number): Record<string, string> {
+function grantedTo({ run, machine }: Launch, learner: number): readonly Device[] {
   const { devices: count } = run.spec;
   const ids = run.devices.slice((learner - 1) * count, learner * count);
-  const granted = machine.devices.filter((device) => ids.includes(device.id));
-  const gpus = granted.filter((device) => device.kind === "nvidia");
+  return machine.devices.filter((device) => ids.includes(device.id));
+}
+
+function grantedGpus(launch: Launch, learner: number): readonly Device[] {
+  return grantedTo(launch, learner).filter((device) => device.kind === "nvidia");
+}
+
+function deviceVariables(launch: Launch, learner: number): Record<string, string> {
+  const { machine } = launch;
+  const granted = grantedTo(launch, learner);
+  const gpus = grantedGpus(launch, learner);
   const alike = machine.devices.filter((device) => device.kind === granted[0]?.kind);
   // Numeric libraries start a thread for each core unless told otherwise, and many runs share the cores.
   const threads = String(Math.max(1, Math.floor((machine.cores * granted.length) / Math.max(1, alike.length))));

@@ -3,6 +3,7 @@ import { backoffDelayMs } from "../base/backoff.ts";
 import { ServiceError } from "../domain/errors.ts";
 import type { Run, RunOutcome } from "../domain/run.ts";
 import { isTerminal } from "../domain/run-state.ts";
+import { EngineError } from "../engines/engine-error.ts";
 import type { Handle } from "../engines/engine.ts";
 import { readTail } from "../logs/log-file.ts";
 import { awaitEndings, outcomeOfEndings } from "./endings.ts";
@@ -12,6 +13,7 @@ import { prepareAndStart, type PreparationParts, type Started } from "./preparat
 import { explainMissingLog, keepResults, tidyUp, type KeeperParts, type KeptResults } from "./result-keeper.ts";
 import type { RunBook } from "./run-book.ts";
 import { learnerDirectory, learnersOf, runDirectory, TRAINING_LOG } from "./run-directory.ts";
+import { tellWithheld } from "./withheld-devices.ts";
 
 const LOG_TAIL_LINES = 20;
 const LOG_TAIL_BYTES = 16 * 1024;
@@ -100,9 +102,16 @@ export class Lifecycle {
         log.error({ runId: id, error: messageOf(error), stack: (error as Error).stack }, "a run's next step failed");
         // Removed meanwhile: there is nothing to carry.
         if (error instanceof ServiceError && error.code === "run_not_found") return;
+        if (error instanceof EngineError) await this.#tellWithheld(id, error);
         await clock.sleep(backoffDelayMs(TROUBLE_BACKOFF, troubles), this.#shutdown.signal).catch(() => undefined);
       }
     }
+  }
+
+  async #tellWithheld(id: string, error: EngineError): Promise<void> {
+    await tellWithheld(this.#parts.book, id, error).catch((trouble: unknown) =>
+      this.#parts.log.error({ runId: id, error: messageOf(trouble) }, "a run could not be told who holds its devices"),
+    );
   }
 
   async #step(run: Run, carried: Carried): Promise<void> {

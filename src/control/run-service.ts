@@ -17,6 +17,7 @@ import { newRunId } from "../domain/run-id.ts";
 import type { Run } from "../domain/run.ts";
 import { isTerminal } from "../domain/run-state.ts";
 import type { Credentials, TrainingSpec } from "../domain/training-spec.ts";
+import type { Engine } from "../engines/engine.ts";
 import type { EnvironmentCatalogue } from "../environments/environment.ts";
 import { waitForGrowth } from "../logs/log-file.ts";
 import { readManifest } from "../manifest/read-manifest.ts";
@@ -56,6 +57,7 @@ export interface RunServiceParts {
   readonly lifecycle: Lifecycle;
   readonly dataStores: DataStores;
   readonly environments: EnvironmentCatalogue;
+  readonly engine: Engine;
   readonly machine: Machine;
   readonly archiveLimits: Partial<ArchiveLimits>;
   readonly stopGraceMs: number;
@@ -74,6 +76,12 @@ export class RunService {
   /** What a device of the run is on this machine. */
   deviceKindOf(run: Run): Device["kind"] {
     return deviceKindFor(run.spec, this.#parts.machine);
+  }
+
+  /** By what means the engine keeps the run's processes together; null while none of it runs. */
+  processTrackingOf(run: Run): string | null {
+    const [handle] = run.handles;
+    return handle === undefined ? null : this.#parts.engine.trackingOf(handle);
   }
 
   /**

@@ -18,6 +18,10 @@ export const CAUSES = {
     turn: "program",
     summary: "The command was found but could not be executed (exit code 126).",
   },
+  out_of_memory: {
+    turn: "program",
+    summary: "The program failed after the kernel had ended one of its processes, since memory ran out.",
+  },
   data_missing: { turn: "data", summary: "The bucket with the training data does not exist or is empty." },
   data_denied: { turn: "data", summary: "The data store refused the credentials for the training data." },
   data_unreachable: { turn: "data", summary: "The data store of the training data did not answer." },

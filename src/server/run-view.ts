@@ -6,7 +6,10 @@ import type { BucketReference, Connection } from "../domain/training-spec.ts";
 import type { RunService } from "./services.ts";
 
 /** A run as others may see it. It is built from the training spec, which has no credentials to show. */
-export function viewRun(run: Run, runs: Pick<RunService, "deviceKindOf" | "waiting" | "localCopy">): RunView {
+export function viewRun(
+  run: Run,
+  runs: Pick<RunService, "deviceKindOf" | "processTrackingOf" | "waiting" | "localCopy">,
+): RunView {
   const { spec } = run;
   return {
     id: run.id,
@@ -28,6 +31,7 @@ export function viewRun(run: Run, runs: Pick<RunService, "deviceKindOf" | "waiti
     devicesRequested: spec.devices,
     deviceKind: runs.deviceKindOf(run),
     learners: spec.learners,
+    processTracking: runs.processTrackingOf(run),
     data: spec.data === null ? null : viewBucket(spec.data),
     results: {
       ...viewBucket(spec.results),

@@ -115,6 +115,10 @@ export class ScriptedRunService implements RunService {
     return "cpu_slot";
   }
 
+  processTrackingOf(): string | null {
+    return null;
+  }
+
   waiting(run: Run): { reason: string; position: number } | null {
     return run.state === "pending" ? { reason: "Waits for 1 device.", position: 1 } : null;
   }
@@ -211,6 +215,7 @@ function newRun(request: SubmitRequest): Run {
       cpus: null,
       memoryBytes: null,
       deviceType: null,
+      checkpoints: "run",
       evaluationMetrics: null,
     },
     definitionSha256: request.sha256,

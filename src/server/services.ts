@@ -47,6 +47,8 @@ export interface ResultObjects {
 export interface RunService {
   /** What a device of this run is: `nvidia` or `cpu_slot`. */
   deviceKindOf(run: Run): string;
+  /** By what means the run's processes are kept together; null while none of it runs. */
+  processTrackingOf(run: Run): string | null;
   submit(request: SubmitRequest, signal: AbortSignal): Promise<{ readonly run: Run; readonly created: boolean }>;
   get(id: string): Promise<Run>;
   /** Resolves once the run's version is greater than `afterVersion`. */

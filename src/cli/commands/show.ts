@@ -46,6 +46,7 @@ function describeRun(context: Context, run: RunView): string {
     ["Framework", `${printable(run.framework.name)} ${printable(run.framework.version)}`],
     ["Environment", run.framework.environment === null ? null : printable(run.framework.environment)],
     ["Devices", devicesOf(run)],
+    ["Kept together by", run.processTracking === null ? null : printable(run.processTracking)],
     ["Command", printable(run.command)],
     ["Data", run.data === null ? null : placeOf(run.data)],
     ["Results", resultsOf(run)],
