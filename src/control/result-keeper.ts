@@ -9,7 +9,14 @@ import type { Credentials } from "../domain/training-spec.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Definitions } from "./definitions.ts";
 import { removeTree } from "./remove-tree.ts";
-import { learnerDirectory, learnersOf, runDirectory, TRAINING_LOG, type RunDirectory } from "./run-directory.ts";
+import {
+  CHECKPOINT_FOLDER,
+  learnerDirectory,
+  learnersOf,
+  runDirectory,
+  TRAINING_LOG,
+  type RunDirectory,
+} from "./run-directory.ts";
 import { useStore } from "./use-store.ts";
 
 /** The last object of a run's folder: whoever sees it knows that all others are there and verified. */
@@ -64,7 +71,8 @@ async function keepIn(store: DataStore, parts: KeeperParts, run: Run, signal: Ab
   const learners = learnersOf(run);
 
   await upload(directory.results, `${run.id}/`, (path) => resultKey(path, warnings));
-  await upload(directory.checkpoints, `${run.id}/_wml_checkpoints/`, (path) => path);
+  const own = run.spec.checkpoints === "run" ? `${run.id}/` : "";
+  await upload(directory.checkpoints, `${own}${CHECKPOINT_FOLDER}/`, (path) => path);
   for (const learner of learners) {
     const isRecord = (path: string): boolean => ENGINE_RECORD.test(path);
     const folder = learnerDirectory(directory, learner);

@@ -49,6 +49,9 @@ export function stagedMarker(directory: RunDirectory, attempt: number): string {
   return join(directory.root, `attempt-${attempt}.staged`);
 }
 
+/** In the results bucket: of all runs that share their checkpoints. The same name in a run's own folder holds its own. */
+export const CHECKPOINT_FOLDER = "_wml_checkpoints";
+
 export const TRAINING_LOG = "training-log.txt";
 export const LOAD_DATA_LOG = "load-data.log";
 export const LOAD_MODEL_LOG = "load-model.log";

@@ -12,6 +12,7 @@ import type { Run } from "../domain/run.ts";
 import type { BucketReference, Credentials } from "../domain/training-spec.ts";
 import type { Definitions } from "./definitions.ts";
 import {
+  CHECKPOINT_FOLDER,
   learnerDirectory,
   learnersOf,
   LOAD_DATA_LOG,
@@ -55,6 +56,7 @@ export async function stage(
   await stageCode(parts, run, directory, signal);
   await stageData(parts, run, credentials, directory, signal);
   await linkData(directory);
+  if (run.spec.checkpoints === "bucket") await stageCheckpoints(parts, run, credentials, directory, signal);
   await writeFile(marker, "");
   return directory;
 }
@@ -113,6 +115,30 @@ async function stageData(
     await log.write(`Failed: ${messageOf(error)}`);
     throw error;
   }
+}
+
+/** Brings the shared checkpoints of the results bucket. A later attempt goes on from what the one before it left here. */
+async function stageCheckpoints(
+  parts: StagerParts,
+  run: Run,
+  credentials: Credentials,
+  directory: RunDirectory,
+  signal: AbortSignal,
+): Promise<void> {
+  if (run.attempt > 1) return;
+  const log = openStagingLog(join(learnerDirectory(directory, 1), LOAD_DATA_LOG), parts.clock);
+  const { connection, bucket } = run.spec.results;
+  await rm(directory.checkpoints, { recursive: true, force: true });
+  await useStore(parts.dataStores.open(connection, bucket, credentials.results, "results"), async (store) => {
+    const prefix = `${CHECKPOINT_FOLDER}/`;
+    const report = await downloadBucket(store, directory.checkpoints, { prefix, signal }).catch((error: unknown) => {
+      // An embedded bucket is made by the first run that stores into it.
+      if (error instanceof RemoteError && error.reason === "bucket_missing") return { objects: 0, sizeBytes: 0 };
+      throw error;
+    });
+    await mkdir(directory.checkpoints, { recursive: true });
+    await log.write(`Loaded ${report.objects} shared checkpoints, ${formatBytes(report.sizeBytes)}, of ${store.label}`);
+  });
 }
 
 function emptyBucket(label: string): RemoteError {

@@ -50,6 +50,13 @@ test("all objects become files under their keys", async () => {
   expect(await tree(bundle.target)).toEqual(objects);
 });
 
+test("with a prefix only its objects are brought, under the rest of their keys", async () => {
+  await using bundle = await setUp({ "shared/a": "1", "shared/deep/b": "2", sharedness: "3", other: "4" });
+  const report = await downloadBucket(bundle.store, bundle.target, { prefix: "shared/", signal: live });
+  expect(report).toMatchObject({ objects: 2, sizeBytes: 2 });
+  expect(await tree(bundle.target)).toEqual({ a: "1", "deep/b": "2" });
+});
+
 test("what is excluded is counted and not read", async () => {
   await using bundle = await setUp({ "training-abc/model": "old", x: "1" });
   const report = await downloadBucket(bundle.store, bundle.target, {

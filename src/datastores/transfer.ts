@@ -20,6 +20,8 @@ const MAX_KEY_BYTES = 1024;
 const NAMED_SKIPS = 1000;
 
 export interface DownloadOptions {
+  /** Only objects whose key begins with it, each under the rest of its key. */
+  readonly prefix?: string;
   /** Objects to leave alone, by key. */
   readonly exclude?: (key: string) => boolean;
   readonly onObject?: (object: StoredObject) => void;
@@ -50,7 +52,7 @@ export async function downloadBucket(
   directory: string,
   options: DownloadOptions,
 ): Promise<Downloaded> {
-  const { exclude = () => false, onObject = () => {}, concurrency = CONCURRENCY, signal } = options;
+  const { prefix = "", exclude = () => false, onObject = () => {}, concurrency = CONCURRENCY, signal } = options;
   const retrier = options.retrier ?? new Retrier(DEFAULT_RETRY_POLICY, systemClock);
   await mkdir(directory, { recursive: true });
   const parts = await mkdtemp(join(directory, PART_PREFIX));
@@ -63,7 +65,7 @@ export async function downloadBucket(
   };
 
   const bring = async (object: StoredObject, aborted: AbortSignal): Promise<void> => {
-    const target = keyToPath(object.key);
+    const target = keyToPath(object.key.slice(prefix.length));
     if (target.kind === "refused") return skips.add(object.key, target.reason);
     if (target.kind === "folder") {
       if (object.sizeBytes > 0) return skips.add(object.key, "ends in '/' like a folder, and has content like a file");
@@ -80,7 +82,7 @@ export async function downloadBucket(
 
   try {
     await forEachConcurrently(
-      (aborted) => store.list("", aborted),
+      (aborted) => store.list(prefix, aborted),
       concurrency,
       async (object, aborted) => {
         if (exclude(object.key)) {

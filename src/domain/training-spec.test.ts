@@ -4,7 +4,14 @@ import { completeSpec, type StoredSpec } from "./training-spec.ts";
 
 test("a spec that an earlier version stored is read as not having asked for what came later", () => {
   const { spec } = pendingRun();
-  const { cpus: _cpus, memoryBytes: _memory, deviceType: _type, evaluationMetrics: _metrics, ...rest } = spec;
+  const {
+    cpus: _cpus,
+    memoryBytes: _memory,
+    deviceType: _type,
+    checkpoints: _own,
+    evaluationMetrics: _metrics,
+    ...rest
+  } = spec;
   const stored: StoredSpec = { ...rest, framework: { name: "shell", version: "any" } };
   expect(completeSpec(stored)).toEqual(spec);
 });

@@ -24,6 +24,11 @@ export interface TrainingSpec {
    * none, its devices are CPU slots; null: whatever the machine has.
    */
   readonly deviceType: string | null;
+  /**
+   * Whose CHECKPOINT_DIR is: the run's own, or `_wml_checkpoints` of the results bucket, which all runs that ask for it
+   * share: its objects are there at the start, and what the program leaves goes back at the end.
+   */
+  readonly checkpoints: "run" | "bucket";
   /** How metrics are found in what the program writes; null where the manifest does not say. */
   readonly evaluationMetrics: EvaluationMetrics | null;
 }
@@ -34,17 +39,19 @@ export type StoredSpec = Omit<TrainingSpec, AddedField | "framework"> &
     readonly framework: Pick<FrameworkRequest, "name" | "version"> & Partial<FrameworkRequest>;
   };
 
-type AddedField = "cpus" | "memoryBytes" | "deviceType" | "evaluationMetrics";
+type AddedField = "cpus" | "memoryBytes" | "deviceType" | "checkpoints" | "evaluationMetrics";
 
 /** The spec that a stored one stands for: what an earlier version could not say was not asked for. */
 export function completeSpec(stored: StoredSpec): TrainingSpec {
-  const { framework, cpus = null, memoryBytes = null, deviceType = null, evaluationMetrics = null } = stored;
+  const { framework, cpus = null, memoryBytes = null, deviceType = null } = stored;
+  const { checkpoints = "run", evaluationMetrics = null } = stored;
   return {
     ...stored,
     framework: { ...framework, python: framework.python ?? null, requirements: framework.requirements ?? null },
     cpus,
     memoryBytes,
     deviceType,
+    checkpoints,
     evaluationMetrics,
   };
 }

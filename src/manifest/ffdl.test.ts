@@ -39,6 +39,7 @@ test("a complete manifest gives its training spec, its secrets apart, without a 
       cpus: 0.5,
       memoryBytes: 1.5 * 1024 ** 3,
       deviceType: null,
+      checkpoints: "run",
       data: { bucket: "tf_training_data", name: "object-store", connection },
       results: { bucket: "tf_trained_model", name: "object-store", connection },
       evaluationMetrics: {

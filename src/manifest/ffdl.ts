@@ -47,6 +47,7 @@ export function readFfdl(document: Place, findings: Findings): DialectReading | 
       ...resources,
       data: data?.reference ?? null,
       results: results?.reference ?? DEFAULT_RESULTS,
+      checkpoints: "run",
       evaluationMetrics,
     },
     credentials: { data: data?.credentials ?? null, results: results?.credentials ?? null },

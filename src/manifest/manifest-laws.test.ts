@@ -209,6 +209,7 @@ const manifest = fc
       ),
     ),
     deviceType: orNull(fc.oneof(fc.constantFrom("cpu", "k80", "p100", "v100"), fc.constant("nvidia-h200"))),
+    checkpoints: fc.constantFrom("run", "bucket"),
     evaluationMetrics: orNull(metrics),
     data: orNull(reference),
     results: reference,

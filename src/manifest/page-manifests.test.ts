@@ -13,7 +13,13 @@ const COMMAND =
   "--testLabelsFile ${DATA_DIR}/t10k-labels-idx1-ubyte.gz --learningRate 0.001 --trainingIters 2000000";
 
 /** What the manifests of Watson ML have no words for. */
-const UNSAID = { cpus: null, memoryBytes: null, deviceType: null, evaluationMetrics: null };
+const UNSAID = {
+  cpus: null,
+  memoryBytes: null,
+  deviceType: null,
+  checkpoints: "run",
+  evaluationMetrics: null,
+} as const;
 
 const MODEL = {
   name: "tf-mnist-showtest1",

@@ -31,6 +31,7 @@ export function ffdlManifest(spec: TrainingSpec, credentials: Credentials, note:
   const { name, description, author, framework, command, evaluationMetrics } = spec;
   if (framework.requirements !== null) note(null, "FfDL installs no 'requirements'; only Trainyard reads them.");
   if (author !== null) note("author", "FfDL has no 'author'; left out.");
+  if (spec.checkpoints !== "run") note("checkpoints", "FfDL always shared checkpoints; 'checkpoints' is left out.");
   return withoutNulls({
     name,
     description,

@@ -16,6 +16,8 @@ export function wmlManifest(spec: TrainingSpec, credentials: Credentials, note: 
   if (spec.memoryBytes !== null) {
     note("memoryBytes", `Watson ML takes no amount of memory; ${printMemory(spec.memoryBytes)} is left out.`);
   }
+  if (spec.checkpoints !== "run")
+    note("checkpoints", "Watson ML always shared checkpoints; 'checkpoints' is left out.");
   if (spec.framework.requirements !== null) {
     note(null, "Watson ML installs no 'requirements'; only Trainyard reads them.");
   }
@@ -27,7 +29,7 @@ export function wmlManifest(spec: TrainingSpec, credentials: Credentials, note: 
 
 /** Ours: the same with the fields that Watson ML had no place for. */
 export function trainyardManifest(spec: TrainingSpec, credentials: Credentials): object {
-  const { devices, learners, cpus, memoryBytes, deviceType, evaluationMetrics } = spec;
+  const { devices, learners, cpus, memoryBytes, deviceType, checkpoints, evaluationMetrics } = spec;
   const size = sizeFor({ devices, deviceType: null });
   const resources = withoutNulls({
     ...(size === undefined ? { devices } : { resource: size }),
@@ -35,6 +37,7 @@ export function trainyardManifest(spec: TrainingSpec, credentials: Credentials):
     device_type: deviceType,
     cpus,
     memory: memoryBytes === null ? null : printMemory(memoryBytes),
+    checkpoints: checkpoints === "run" ? null : checkpoints,
   });
   const metrics = evaluationMetrics === null ? {} : { evaluation_metrics: printMetrics(evaluationMetrics) };
   return manifest(spec, credentials, resources, metrics);

@@ -245,6 +245,7 @@ test.each([
   ["compute_configuration: {name: k80}, device_type: cpu", "field_duplicated model_definition.execution.device_type"],
   ["devices: 0", "value_invalid model_definition.execution.devices"],
   ["cpus: many", "value_invalid model_definition.execution.cpus"],
+  ["checkpoints: shared", "value_invalid model_definition.execution.checkpoints"],
   ["memory: 8", "value_invalid model_definition.execution.memory"],
 ])("%s is refused", (fields, expected) => {
   const text = `model_definition: {name: a, framework: {name: shell, version: any}, execution: {command: ls, ${fields}}}`;

@@ -9,10 +9,13 @@ import { MANIFEST_LIMITS } from "./limits.ts";
 import { readMemory } from "./memory-size.ts";
 import type { Place } from "./place.ts";
 import { readMap } from "./read-map.ts";
-import { readCount, readNumber } from "./text-value.ts";
+import { readCount, readNumber, readText } from "./text-value.ts";
 import { COMPUTE_CONFIGURATION, EXECUTION } from "./wml-fields.ts";
 
-type Execution = Pick<TrainingSpec, "command" | "devices" | "learners" | "cpus" | "memoryBytes" | "deviceType">;
+type Execution = Pick<
+  TrainingSpec,
+  "command" | "devices" | "learners" | "cpus" | "memoryBytes" | "deviceType" | "checkpoints"
+>;
 
 /** What to run and on how much; null when something was reported. */
 export function readExecution(place: Place | undefined, findings: Findings): Execution | null {
@@ -25,8 +28,19 @@ export function readExecution(place: Place | undefined, findings: Findings): Exe
   const device = readDevices(places, computePlaces?.name, findings);
   const cpus = readNumber(places.cpus, { min: 0.001, max: MANIFEST_LIMITS.cpus }, findings);
   const memoryBytes = readMemory(places.memory, findings);
+  const checkpoints = readCheckpoints(places.checkpoints, findings);
   if (command === null || device === null) return null;
-  return { command, ...device, learners, cpus, memoryBytes };
+  return { command, ...device, learners, cpus, memoryBytes, checkpoints };
+}
+
+function readCheckpoints(place: Place | undefined, findings: Findings): TrainingSpec["checkpoints"] {
+  const word = readText(place, { maxLength: MANIFEST_LIMITS.nameLength }, findings);
+  if (place === undefined || word === null || word === "run") return "run";
+  if (word !== "bucket") {
+    const message = `'${place.path}' is neither 'run' nor 'bucket'.`;
+    findings.problem("value_invalid", place, message, "Write run, or bucket to share CHECKPOINT_DIR with other runs.");
+  }
+  return "bucket";
 }
 
 /** One way of saying how many devices a learner gets. */

@@ -111,6 +111,11 @@ export const EXECUTION = table("model_definition.execution", {
   },
   cpus: { type: "number", required: false, meaning: "CPUs for each learner, such as 0.5" },
   memory: { type: "text", required: false, meaning: "memory for each learner, such as 1.5GiB" },
+  checkpoints: {
+    type: "text",
+    required: false,
+    meaning: "`run`: CHECKPOINT_DIR is the run's own; `bucket`: it is shared through the results bucket",
+  },
 });
 
 export const COMPUTE_CONFIGURATION = table("model_definition.execution.compute_configuration", {

@@ -42,6 +42,7 @@ export function sampleRun(fields: Partial<Run> & { readonly name?: string } = {}
       cpus: null,
       memoryBytes: null,
       deviceType: null,
+      checkpoints: "run",
       evaluationMetrics: null,
     },
     definitionSha256: "a".repeat(64),

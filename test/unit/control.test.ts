@@ -353,3 +353,25 @@ test("when one learner does not come up, the others are stopped and the run says
   expect(run).toMatchObject({ state: "failed", failure: { cause: "start_failed", phase: "downloading" } });
   expect(run.failure?.message).toContain("learner 2 of 2 did not come up: the process table is full");
 });
+
+test("checkpoints are a run's own, unless it asks for those that the bucket's runs share", async () => {
+  const seen: string[][] = [];
+  const script = (task: LearnerTask) => {
+    const folder = task.env["CHECKPOINT_DIR"] ?? "";
+    const work = async (): Promise<void> => {
+      seen.push(await readdir(folder));
+      await writeFile(join(folder, `step-${seen.length}`), "weights");
+    };
+    return { kind: "exits", exitCode: 0, after: work() } as const;
+  };
+  await using bundle = await controlBundle({ script });
+  const sharing = MANIFEST.replace("resource: small", "resource: small, checkpoints: bucket");
+  for (const manifest of [MANIFEST, sharing, sharing, MANIFEST]) {
+    expect((await bundle.untilEnded((await bundle.submit(manifest)).id)).state).toBe("completed");
+  }
+  expect(seen).toEqual([[], [], ["step-2"], []]);
+  const models = join(bundle.home, "buckets", "models");
+  expect((await readdir(join(models, "_wml_checkpoints"))).toSorted()).toEqual(["step-2", "step-3"]);
+  const [own] = (await readdir(models, { recursive: true })).filter((path) => path.endsWith("step-1"));
+  expect(own).toMatch(/^training-\w+\/_wml_checkpoints\/step-1$/);
+});
