@@ -68,7 +68,8 @@ async function startServer(home: string, settings: Settings): Promise<RunningSer
     network: { allow, allowPrivate: allowPrivate ?? isLoopback(settings.listen) },
     retry: settings.storeRetry,
     clock,
-    onRetry: (store, fact) => app.log.warn({ store, ...fact }, "a request to a data store failed; trying again"),
+    onRetry: (store, { error, ...fact }) =>
+      app.log.warn({ store, ...fact, error: error.message }, "a request to a data store failed; trying again"),
   });
   const devices = await findDevices({ cpuSlots: settings.cpuSlots });
   const hasGpu = devices.some(({ kind }) => kind === "nvidia");
@@ -113,9 +114,11 @@ async function startServer(home: string, settings: Settings): Promise<RunningSer
   parts.defer(async () => app.close());
   await listen(app, settings.listen);
   // The first submission should not have to wait for it; who asks meanwhile shares this look.
-  environments.catalogue
-    .list(new AbortController().signal)
-    .catch((error: unknown) => app.log.warn({ error }, "probing failed"));
+  const probing = new AbortController();
+  parts.defer(() => probing.abort());
+  environments.catalogue.list(probing.signal).catch((error: unknown) => {
+    if (!probing.signal.aborted) app.log.warn({ error: String(error) }, "probing failed");
+  });
   const started = parts.move();
   return { url: urlOf(app.server.address() as AddressInfo), [Symbol.asyncDispose]: async () => started.disposeAsync() };
 }
@@ -145,7 +148,7 @@ function urlOf({ address, family, port }: AddressInfo): string {
 /** Programs on this machine find the server by this file. Renamed into place: nobody reads half of it. */
 async function writeServerFile(home: string, url: string): Promise<string> {
   const path = join(home, "server.json");
-  const draft = `${path}.${process.pid}`;
+  const draft = `${path}.draft`;
   await writeFile(draft, `${JSON.stringify({ url, pid: process.pid })}\n`, { mode: 0o600 });
   await rename(draft, path);
   return path;

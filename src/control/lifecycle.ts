@@ -98,10 +98,10 @@ export class Lifecycle {
         troubles = 0;
       } catch (error) {
         if (this.#shutdown.signal.aborted) return;
+        // Removed as soon as it had ended: there is nothing to carry.
+        if (error instanceof ServiceError && error.code === "run_not_found") return;
         troubles += 1;
         log.error({ runId: id, error: messageOf(error), stack: (error as Error).stack }, "a run's next step failed");
-        // Removed meanwhile: there is nothing to carry.
-        if (error instanceof ServiceError && error.code === "run_not_found") return;
         if (error instanceof EngineError) await this.#tellWithheld(id, error);
         await clock.sleep(backoffDelayMs(TROUBLE_BACKOFF, troubles), this.#shutdown.signal).catch(() => undefined);
       }

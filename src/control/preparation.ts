@@ -51,8 +51,7 @@ export async function prepareAndStart(
 ): Promise<Started> {
   try {
     const live = await findAll(parts, run, signals.shutdown);
-    // All are at work; or a stop came between the starts of two, and the live ones are what there is to stop.
-    if (live.length === run.spec.learners || (signals.stop.aborted && live.length > 0)) {
+    if (live.length === run.spec.learners) {
       return { handles: live, environment: await labelFor(parts, run, signals.shutdown) };
     }
     return await startAll(parts, run, startedAt, AbortSignal.any([signals.stop, signals.shutdown]));

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { open, readFile, rename } from "node:fs/promises";
 
 /** Where the learners of one attempt meet: the first port is the master's, one more for each learner. */
 export interface Rendezvous {
@@ -29,10 +29,17 @@ async function findFreePorts(count: number): Promise<number[]> {
  */
 export async function arrangeRendezvous(path: string, learners: number): Promise<Rendezvous> {
   if (learners === 1) return { ports: [] };
-  const kept = await readFile(path, "utf8").catch(() => null);
+  const kept = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return null;
+    throw error;
+  });
   if (kept !== null) return JSON.parse(kept) as Rendezvous;
   const rendezvous = { ports: await findFreePorts(learners + 1) };
-  await writeFile(`${path}.draft`, JSON.stringify(rendezvous));
+  {
+    await using draft = await open(`${path}.draft`, "w");
+    await draft.writeFile(JSON.stringify(rendezvous));
+    await draft.sync();
+  }
   await rename(`${path}.draft`, path);
   return rendezvous;
 }

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir, stat, writeFile } from "node:fs/promises";
+import { mkdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DataStore } from "../datastores/datastore.ts";
 import type { DataStores } from "../datastores/data-stores.ts";
@@ -24,6 +24,9 @@ const MARKER = ".log-copy-complete";
 
 /** Where files of RESULT_DIR go whose names the service itself needs. */
 const SIDE_FOLDER = "_result_dir";
+const RESERVED_FOLDER = /^(?:learner-\d+|_submitted_code|_wml_checkpoints|_result_dir)$/;
+
+const NAMED_WARNINGS = 20;
 
 /** The engine's records in a learner's folder, which are not the user's. */
 const ENGINE_RECORD = /^attempt-\d+\./;
@@ -60,23 +63,27 @@ export async function keepResults(
 async function keepIn(store: DataStore, parts: KeeperParts, run: Run, signal: AbortSignal): Promise<KeptResults> {
   const directory = runDirectory(parts.home, run.id);
   const count = { objects: 0, sizeBytes: 0 };
-  const warnings: string[] = [];
+  const skipped: string[] = [];
+  let skippedCount = 0;
+  const aside = new Set<string>();
   const upload = async (folder: string, prefix: string, keyOf: (path: string) => string | null): Promise<void> => {
     if (!existsSync(folder)) return;
     const report = await uploadTree(store, prefix, folder, { signal, keyOf });
     count.objects += report.objects;
     count.sizeBytes += report.sizeBytes;
-    for (const { path, reason } of report.skipped) warnings.push(`'${path}' was not stored: ${reason}.`);
+    skippedCount += report.skippedCount;
+    skipped.push(...report.skipped.map(({ path, reason }) => `'${path}' was not stored: ${reason}.`));
   };
   const learners = learnersOf(run);
 
-  await upload(directory.results, `${run.id}/`, (path) => resultKey(path, warnings));
+  await upload(directory.results, `${run.id}/`, (path) => resultKey(path, aside));
   const own = run.spec.checkpoints === "run" ? `${run.id}/` : "";
   await upload(directory.checkpoints, `${own}${CHECKPOINT_FOLDER}/`, (path) => path);
   for (const learner of learners) {
-    const isRecord = (path: string): boolean => ENGINE_RECORD.test(path);
+    // A program that writes a marker of its own must not make anybody believe that all is there.
+    const isOurs = (path: string): boolean => path === MARKER || ENGINE_RECORD.test(path);
     const folder = learnerDirectory(directory, learner);
-    await upload(folder, `${run.id}/learner-${learner}/`, (path) => (isRecord(path) ? null : path));
+    await upload(folder, `${run.id}/learner-${learner}/`, (path) => (isOurs(path) ? null : path));
   }
   const log = join(learnerDirectory(directory, 1), TRAINING_LOG);
   if (existsSync(log)) await putFile(store, `${run.id}/${TRAINING_LOG}`, log, count, signal);
@@ -88,17 +95,27 @@ async function keepIn(store: DataStore, parts: KeeperParts, run: Run, signal: Ab
     count.objects += 1;
     count.sizeBytes += bytes.length;
   }
+  const warnings = [...limited(skipped, skippedCount), ...limited([...aside].map(movedAside), aside.size)];
   return { stored: { ...count, storedAt: parts.clock.now() }, warnings };
 }
 
 /** Files of the program keep their names; only those that would hide the service's own objects step aside. */
-function resultKey(path: string, warnings: string[]): string {
-  const isReserved = path === TRAINING_LOG || /^(?:learner-\d+|_submitted_code|_wml_checkpoints)(?:\/|$)/.test(path);
+function resultKey(path: string, aside: Set<string>): string {
+  const [top = path] = path.split("/", 1);
+  const isReserved = path === TRAINING_LOG || RESERVED_FOLDER.test(top);
   if (!isReserved) return path;
-  warnings.push(
-    `'${path}' in RESULT_DIR has a name that the service uses itself; it was stored as '${SIDE_FOLDER}/${path}'.`,
-  );
+  aside.add(top);
   return `${SIDE_FOLDER}/${path}`;
+}
+
+function movedAside(name: string): string {
+  return `'${name}' in RESULT_DIR has a name that the service uses itself; it was stored as '${SIDE_FOLDER}/${name}'.`;
+}
+
+/** The first of them, and how many more: a program can make millions, and all of them stand in every answer about the run. */
+function limited(warnings: readonly string[], count: number): string[] {
+  const named = warnings.slice(0, NAMED_WARNINGS);
+  return count > named.length ? [...named, `The same holds for ${count - named.length} more.`] : named;
 }
 
 async function putFile(
@@ -128,17 +145,4 @@ export async function tidyUp(directory: RunDirectory, areResultsStored: boolean)
   const folders = [directory.data, directory.temporary, directory.userHome];
   if (areResultsStored) folders.push(directory.code, directory.results, directory.checkpoints, directory.state);
   for (const folder of folders) await removeTree(folder);
-}
-
-/** The files a run would store, read from its run directory: for runs whose bucket has nothing yet. */
-export async function listLocalResults(directory: RunDirectory): Promise<{ key: string; sizeBytes: number }[]> {
-  if (!existsSync(directory.results)) return [];
-  const found: { key: string; sizeBytes: number }[] = [];
-  for (const entry of await readdir(directory.results, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const path = join(entry.parentPath, entry.name);
-    found.push({ key: path.slice(directory.results.length + 1), sizeBytes: (await stat(path)).size });
-    if (found.length === 10_000) break;
-  }
-  return found.toSorted((a, b) => (a.key < b.key ? -1 : 1));
 }

@@ -1,10 +1,12 @@
+import { lstat } from "node:fs/promises";
+import { join } from "node:path";
 import type { DataStores } from "../datastores/data-stores.ts";
 import { RemoteError } from "../datastores/remote-error.ts";
+import { walkFolder } from "../datastores/walk-folder.ts";
 import { storeBusy } from "../domain/errors.ts";
 import type { Run } from "../domain/run.ts";
 import type { Credentials } from "../domain/training-spec.ts";
-import { listLocalResults } from "./result-keeper.ts";
-import { runDirectory } from "./run-directory.ts";
+import { runDirectory, type RunDirectory } from "./run-directory.ts";
 import { useStore } from "./use-store.ts";
 
 const MAX_OBJECTS = 10_000;
@@ -24,8 +26,7 @@ export interface ListingParts {
 /** What is in the run's folder of the results bucket; before anything is stored there, what the run directory holds. */
 export async function listResults(parts: ListingParts, run: Run, signal: AbortSignal): Promise<ResultListing> {
   if (run.results === null) {
-    const objects = await listLocalResults(runDirectory(parts.home, run.id));
-    return { source: "local", objects, truncated: false };
+    return listLocalResults(runDirectory(parts.home, run.id), signal);
   }
   const { connection, bucket } = run.spec.results;
   const credentials = await parts.openCredentials(run.id);
@@ -43,4 +44,17 @@ export async function listResults(parts: ListingParts, run: Run, signal: AbortSi
     if (error instanceof RemoteError) throw storeBusy(`The results bucket cannot be listed: ${error.message}`, error);
     throw error;
   }
+}
+
+/** The program may be at work in there: what vanishes while it is listed is left out. */
+async function listLocalResults({ results }: RunDirectory, signal: AbortSignal): Promise<ResultListing> {
+  const objects: { key: string; sizeBytes: number }[] = [];
+  if ((await lstat(results).catch(() => null)) === null) return { source: "local", objects, truncated: false };
+  for await (const { kind, path: key } of walkFolder(results, "", () => true, signal)) {
+    const facts = kind === "file" ? await lstat(join(results, key)).catch(() => null) : null;
+    if (facts === null) continue;
+    if (objects.length === MAX_OBJECTS) return { source: "local", objects, truncated: true };
+    objects.push({ key, sizeBytes: facts.size });
+  }
+  return { source: "local", objects, truncated: false };
 }

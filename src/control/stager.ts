@@ -1,6 +1,6 @@
-import { existsSync } from "node:fs";
-import { mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
+import { readBootId } from "../base/boot-id.ts";
 import { formatBytes } from "../base/byte-size.ts";
 import type { Clock } from "../base/clock.ts";
 import type { ArchiveLimits } from "../archive/archive-limits.ts";
@@ -22,11 +22,14 @@ import {
   type RunDirectory,
 } from "./run-directory.ts";
 import { messageOf } from "./failures.ts";
+import { removeTree } from "./remove-tree.ts";
 import { openStagingLog } from "./staging-log.ts";
 import { useStore } from "./use-store.ts";
 
 /** Beyond this many names at the top of the bucket, data files are not linked into the working folder. */
 const MAX_LINKS = 1000;
+
+const NAMED_SKIPS = 100;
 
 /** What a run id of this service, or of the one it succeeds, looks like as a folder in a bucket. */
 const RUN_FOLDER = /^training-[A-Za-z0-9_-]{9}\//;
@@ -41,24 +44,26 @@ export interface StagerParts {
 
 /**
  * Brings a run's code and data into its run directory. May be repeated: until the marker is written, everything is
- * laid out anew; from then on nothing is touched, because the program may already be at work in it.
+ * laid out anew; from then on nothing is touched, because the program may already be at work in it. The marker
+ * counts until the machine restarts: the files are not synced, so a loss of power may leave their names alone, and
+ * then no program of the run lives either.
  */
 export async function stage(
   parts: StagerParts,
   run: Run,
   credentials: Credentials,
   signal: AbortSignal,
-): Promise<RunDirectory> {
+): Promise<void> {
   const directory = runDirectory(parts.home, run.id);
   const marker = stagedMarker(directory, run.attempt);
-  if (existsSync(marker)) return directory;
+  const bootId = await readBootId();
+  if ((await readFile(marker, "utf8").catch(() => null)) === bootId) return;
   await layOut(directory, run);
   await stageCode(parts, run, directory, signal);
   await stageData(parts, run, credentials, directory, signal);
   await linkData(directory);
   if (run.spec.checkpoints === "bucket") await stageCheckpoints(parts, run, credentials, directory, signal);
-  await writeFile(marker, "");
-  return directory;
+  await writeFile(marker, bootId);
 }
 
 async function layOut(directory: RunDirectory, run: Run): Promise<void> {
@@ -66,7 +71,7 @@ async function layOut(directory: RunDirectory, run: Run): Promise<void> {
   await mkdir(directory.root, { recursive: true, mode: 0o700 });
   // RESULT_DIR must be there and empty: programs of 2017 refuse to save into a folder that exists.
   const emptied = [code, data, results, state, userHome, temporary];
-  for (const folder of emptied) await rm(folder, { recursive: true, force: true });
+  for (const folder of emptied) await removeTree(folder);
   for (const folder of [...emptied, checkpoints]) await mkdir(folder, { recursive: true });
   await mkdir(join(state, "logs", "tb"), { recursive: true });
   for (const learner of learnersOf(run)) await mkdir(learnerDirectory(directory, learner), { recursive: true });
@@ -101,7 +106,11 @@ async function stageData(
     await useStore(parts.dataStores.open(connection, bucket, credentials.data, "data"), async (store) => {
       await log.write(`Loading all objects of ${store.label}`);
       const report = await downloadBucket(store, directory.data, { exclude: leftOut, signal });
-      for (const { key, reason } of report.skipped.slice(0, 100)) await log.write(`Left out '${key}': ${reason}`);
+      const named = report.skipped.slice(0, NAMED_SKIPS);
+      for (const { key, reason } of named) await log.write(`Left out '${key}': ${reason}`);
+      if (report.skippedCount > named.length) {
+        await log.write(`Left out ${report.skippedCount - named.length} more objects for such reasons`);
+      }
       if (report.excluded > 0) {
         await log.write(
           `Left out ${report.excluded} objects of earlier runs (training-*/), whose results go to this bucket`,
@@ -128,7 +137,7 @@ async function stageCheckpoints(
   if (run.attempt > 1) return;
   const log = openStagingLog(join(learnerDirectory(directory, 1), LOAD_DATA_LOG), parts.clock);
   const { connection, bucket } = run.spec.results;
-  await rm(directory.checkpoints, { recursive: true, force: true });
+  await removeTree(directory.checkpoints);
   await useStore(parts.dataStores.open(connection, bucket, credentials.results, "results"), async (store) => {
     const prefix = `${CHECKPOINT_FOLDER}/`;
     const report = await downloadBucket(store, directory.checkpoints, { prefix, signal }).catch((error: unknown) => {

@@ -8,6 +8,7 @@ import { createControl, type Control } from "../../src/control/control.ts";
 import { openDirectoryStore } from "../../src/datastores/directory/directory-store.ts";
 import type { DataStores } from "../../src/datastores/data-stores.ts";
 import type { DataStore } from "../../src/datastores/datastore.ts";
+import { directoryRootNotAllowed } from "../../src/domain/errors.ts";
 import type { Run } from "../../src/domain/run.ts";
 import { isTerminal } from "../../src/domain/run-state.ts";
 import { ScriptedWorld, type Script } from "../../src/engines/scripted/scripted-engine.ts";
@@ -16,6 +17,7 @@ import type { EnvironmentCatalogue } from "../../src/environments/environment.ts
 import { prepareHome } from "../../src/home-folders.ts";
 import type { Store } from "../../src/store/store.ts";
 import { openSqliteStore } from "../../src/store/sqlite/open.ts";
+import { withMethods } from "../fixtures/with-methods.ts";
 
 export const SHELL = {
   framework: "shell",
@@ -146,16 +148,6 @@ export async function controlBundle(options: BundleOptions = {}): Promise<Contro
   };
 }
 
-function withMethods<T extends object>(real: T, methods: Partial<T>): T {
-  return new Proxy(real, {
-    get: (target, name) => {
-      if (name in methods) return methods[name as keyof T];
-      const member: unknown = Reflect.get(target, name, target);
-      return typeof member === "function" ? member.bind(target) : member;
-    },
-  });
-}
-
 function slots(count: number) {
   return Array.from(
     { length: count },
@@ -165,7 +157,9 @@ function slots(count: number) {
 
 function directoryStores(home: string, wrap: (store: DataStore, bucket: string) => DataStore): DataStores {
   return {
-    check: () => {},
+    check: (connection) => {
+      if (connection.type === "directory" && connection.root !== null) throw directoryRootNotAllowed(connection.root);
+    },
     open: async (_connection, bucket, _credentials, purpose) =>
       wrap(openDirectoryStore({ root: join(home, "buckets"), bucket, create: purpose === "results" }), bucket),
   };
