@@ -1,5 +1,5 @@
 import { EnvironmentBuildError } from "./build-error.ts";
-import type { LockedOrder } from "./builder.ts";
+import type { LockedOrder } from "./build-order.ts";
 import type { Resolution } from "./environment.ts";
 import { knownFramework } from "./framework-names.ts";
 import { readRequirements } from "./requirement-lines.ts";

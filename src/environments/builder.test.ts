@@ -8,7 +8,7 @@ import { runCommand } from "./bounded-command.ts";
 import type { CommandRunner } from "./bounded-command.ts";
 import { BuiltEnvironments } from "./built-environments.ts";
 import { EnvironmentBuilder } from "./builder.ts";
-import type { BuildOrder } from "./builder.ts";
+import type { BuildOrder } from "./build-order.ts";
 
 const never = new AbortController().signal;
 
@@ -49,6 +49,7 @@ done
 const ORDER: BuildOrder = {
   framework: "numpy",
   module: "numpy",
+  atStart: null,
   choices: [["numpy"]],
   pythons: [{ interpreter: "/usr/bin/python3", version: "3.11.7" }],
   isSpecial: false,

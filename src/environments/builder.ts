@@ -1,9 +1,10 @@
 import { appendFile, mkdir, writeFile } from "node:fs/promises";
-import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import type { CommandRunner } from "./bounded-command.ts";
 import { EnvironmentBuildError } from "./build-error.ts";
+import { headOf, inputKeyOf, lockedVersion } from "./build-order.ts";
+import type { BuildOrder, LockedOrder } from "./build-order.ts";
 import { environmentId } from "./built-environments.ts";
 import type { BuiltEnvironment, BuiltEnvironments } from "./built-environments.ts";
 import { findInstaller } from "./find-installer.ts";
@@ -11,30 +12,6 @@ import type { InstallerSearch } from "./find-installer.ts";
 import { KeyedLock } from "./keyed-lock.ts";
 import { askPython } from "./probe-python.ts";
 import { SharedWork } from "./shared-work.ts";
-
-/** What to build. */
-export interface BuildOrder {
-  readonly framework: string;
-  /** Imported to see that it works, and for its version; null where there is nothing to import. */
-  readonly module: string | null;
-  /** Tried in this order; the first list that some Python can have is taken. */
-  readonly choices: readonly (readonly string[])[];
-  /** Interpreters to build for, the preferred one first. */
-  readonly pythons: readonly { readonly interpreter: string; readonly version: string }[];
-  /** Whether there are requirements beyond the recipe's. */
-  readonly isSpecial: boolean;
-}
-
-/** An order after the package index has said what exactly it means. */
-export interface LockedOrder {
-  readonly order: BuildOrder;
-  readonly inputKey: string;
-  readonly id: string;
-  /** Begins with a comment that names Python and system, so that the id depends on them. */
-  readonly lock: string;
-  readonly requirements: readonly string[];
-  readonly python: { readonly interpreter: string; readonly version: string };
-}
 
 export interface BuilderParts {
   readonly folders: BuiltEnvironments;
@@ -119,7 +96,7 @@ export class EnvironmentBuilder {
       for (const requirements of order.choices) {
         try {
           const body = requirements.length === 0 ? "" : await installer.lock(python.interpreter, requirements, step);
-          const lock = `# Python ${python.version} on ${process.platform} ${process.arch}\n${body}`;
+          const lock = headOf(order, python.version) + body;
           const locked = { order, inputKey, id: environmentId(lock), lock, requirements, python };
           this.#locked.set(inputKey, { locked, atMs: this.#parts.clock.monotonicMs() });
           return locked;
@@ -152,6 +129,7 @@ export class EnvironmentBuilder {
       );
       tell.line(`Requirements: ${locked.requirements.join(", ") || "none"}`);
       await installer.install(python.interpreter, lock, folder, step);
+      if (order.atStart !== null) await folders.writeAtStart(id, python.version, order.atStart);
       const seen = await this.#check(order, join(folder, "bin/python"), { run, timeLimitMs }, signal);
       const version = seen ?? lockedVersion(locked) ?? python.version;
       const sizeBytes = await folders.sizeOf(id);
@@ -220,28 +198,6 @@ export class EnvironmentBuilder {
       done: () => writing,
     };
   }
-}
-
-/** Equal for orders that mean the same. */
-export function inputKeyOf({ framework, choices, pythons }: BuildOrder): string {
-  const meaning = [framework, choices, pythons.map(({ interpreter, version }) => [interpreter, version])];
-  return createHash("sha256").update(JSON.stringify(meaning)).digest("hex");
-}
-
-/** The version of the first requirement. Python itself has none. */
-function lockedVersion({ order, lock, requirements }: LockedOrder): string | undefined {
-  const name = /^[A-Za-z0-9._-]+/.exec(requirements[0] ?? "")?.[0];
-  if (order.framework === "python" || name === undefined) return undefined;
-  const pin = lock.split("\n").find((line) => normalizedName(line.split("==")[0] ?? "") === normalizedName(name));
-  return /==([^\s\\;]+)/.exec(pin ?? "")?.[1];
-}
-
-/** PEP 503: `Scikit_Learn` and `scikit-learn` are one package. */
-function normalizedName(name: string): string {
-  return name
-    .trim()
-    .toLowerCase()
-    .replaceAll(/[-_.]+/g, "-");
 }
 
 function getOrAdd<V>(map: Map<string, V>, key: string, make: () => V): V {

@@ -3,8 +3,9 @@ import { environmentUnavailable } from "../domain/errors.ts";
 import { EnvironmentBuildError } from "./build-error.ts";
 import { environmentOf } from "./built-environments.ts";
 import type { BuiltEnvironment, BuiltEnvironments } from "./built-environments.ts";
-import { inputKeyOf } from "./builder.ts";
-import type { BuildOrder, EnvironmentBuilder, LockedOrder } from "./builder.ts";
+import { inputKeyOf } from "./build-order.ts";
+import type { BuildOrder, LockedOrder } from "./build-order.ts";
+import type { EnvironmentBuilder } from "./builder.ts";
 import { isMeantForBrokenEntry, pickOffer } from "./catalogue.ts";
 import type { MachineCatalogue } from "./catalogue.ts";
 import type {

@@ -90,6 +90,15 @@ export class BuiltEnvironments {
     return this.folder(id);
   }
 
+  /** Lets every interpreter of the environment run this Python when it starts. */
+  async writeAtStart(id: string, pythonVersion: string, text: string): Promise<void> {
+    const minor = pythonVersion.split(".").slice(0, 2).join(".");
+    const packages = join(this.folder(id), "lib", `python${minor}`, "site-packages");
+    await writeSynced(join(packages, "trainyard_at_start.py"), text);
+    // Python runs the import lines of such files; one that fails is reported and ends nothing.
+    await writeSynced(join(packages, "trainyard_at_start.pth"), "import trainyard_at_start\n");
+  }
+
   /** Declares the folder whole. */
   async complete(id: string, lock: string, record: BuiltRecord): Promise<void> {
     await writeSynced(join(this.folder(id), "requirements.lock"), lock);

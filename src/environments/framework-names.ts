@@ -47,6 +47,7 @@ const FRAMEWORKS: readonly Framework[] = [
   plain("python", "Python", "python", ["python3"]),
   plain("node", "Node", "node", ["nodejs"]),
   plain("shell", "Shell", "built_in", []),
+  configuredOnly("tensorflow-v1", "TensorFlow 1 interface", []),
   configuredOnly("caffe", "Caffe", ["1.0-py2"]),
   configuredOnly("caffe2", "Caffe2", ["0.8"]),
   configuredOnly("torch", "Torch7", ["luajit", "lua52"]),

@@ -1,4 +1,4 @@
-import type { BuildOrder } from "./builder.ts";
+import type { BuildOrder } from "./build-order.ts";
 import type { PythonReport } from "./probe-python.ts";
 import { requirementChoices } from "./recipes.ts";
 import type { Recipe } from "./recipes.ts";
@@ -35,10 +35,11 @@ export function planBuild({ recipe, version, extra, pythons, hasGpu }: Wish): Bu
     return { status: "impossible", fact: `there is no Python ${wanted} on this machine to build for` };
   }
   const choices = requirementChoices(recipe, isPython ? "any" : request.wanted, hasGpu);
-  const { framework, module } = recipe;
+  const { framework, module, atStart = null } = recipe;
   const order: BuildOrder = {
     framework,
     module,
+    atStart,
     choices: choices.map((lines) => [...lines, ...extra]),
     pythons: suitable,
     isSpecial: extra.length > 0,

@@ -1,3 +1,4 @@
+import { TENSORFLOW_V1 } from "./tensorflow-v1.ts";
 import type { VersionRequest } from "./version-match.ts";
 
 /** What a package index must deliver so that a framework works. */
@@ -10,11 +11,17 @@ export interface Recipe {
   readonly cpuRequirements: readonly string[] | null;
   /** Must be importable afterwards, and tells the version; null where the version of the first requirement is all there is. */
   readonly module: string | null;
+  /** Python that every interpreter of the environment runs when it starts; only recipes of our own have any. */
+  readonly atStart?: string;
 }
 
 export const BUILT_IN_RECIPES: readonly Recipe[] = [
   // Without a GPU, the package for CPUs alone saves several gigabytes of libraries that would never be loaded.
   recipe("tensorflow", "tensorflow", ["tensorflow{version}"], ["tensorflow-cpu{version}"]),
+  {
+    ...recipe("tensorflow-v1", "tensorflow", ["tensorflow{version}", "six"], ["tensorflow-cpu{version}", "six"]),
+    atStart: TENSORFLOW_V1,
+  },
   recipe("keras", "keras", ["keras{version}", "tensorflow"], ["keras{version}", "tensorflow-cpu"]),
   recipe("pytorch", "torch", ["torch{version}", "numpy"]),
   recipe("jax", "jax", ["jax[cuda12]{version}"], ["jax{version}"]),

@@ -16,6 +16,7 @@ const ID = /^[0-9a-f]{16}$/;
 const ALIASES = `
 environments:
   - {framework: numpy, version: 1.0-py3, served_by: "2", env: {SERVED: as-1.0}}
+  - {framework: tensorflow, version: 1.5-py3, served_by: tensorflow-v1 2, env: {TF_CPP_MIN_LOG_LEVEL: "2"}}
 `;
 
 describe.skipIf(!isAvailable("package-index"))("environments from a package index", () => {
@@ -144,6 +145,25 @@ describe.skipIf(!isAvailable("package-index"))("environments from a package inde
     const seconds = ((performance.now() - startedMs) / 1000).toFixed(0);
     await context.annotate(`${built?.label}: ${built?.sizeBytes} bytes, built and trained in ${seconds} s`);
   }, 240_000);
+
+  test("a program of TensorFlow 1 trains, unedited, where the operator lets version 2 serve it", async () => {
+    const read = async (path: string): Promise<string> => readFile(join(ROOT, path), "utf8");
+    const files = {
+      "main.py": await read("test/fixtures/programs/tensorflow_1.py"),
+      "input_data.py": await read("examples/fashion-mnist/tensorflow/input_data.py"),
+    };
+    const command = `python3 main.py ${join(EXAMPLE, "data")}`;
+    const id = await submit(service, { framework: "tensorflow", version: "1.5-py3", command, files });
+    const run = await ended(service, id, 170_000);
+    expect(run, JSON.stringify(run.failure)).toMatchObject({ state: "completed" });
+    expect(run.framework.environment).toMatch(
+      /^TensorFlow 1 interface 2\..*, serving tensorflow 1\.5-py3 by the operator's alias$/,
+    );
+    const log = readLog(service, run, "training-log.txt");
+    expect(log).toMatch(/^TensorFlow 2\.\d+\.\d+ eager: False$/m);
+    expect(Number(/^Testing Accuracy: (\S+)$/m.exec(log)?.[1])).toBeGreaterThan(0.75);
+    expect(existsSync(join(resultFolder(service, run), "model/saved_model.pb"))).toBe(true);
+  }, 180_000);
 });
 
 describe.skipIf(!isAvailable("package-index"))("without the index", () => {
@@ -167,6 +187,7 @@ interface Wanted {
   readonly framework: string;
   readonly version?: string;
   readonly requirements?: string;
+  readonly command?: string;
   readonly files: Readonly<Record<string, string>>;
 }
 
@@ -181,7 +202,7 @@ async function writeSubmission(service: Service, wanted: Wanted): Promise<[strin
   await writeFile(
     manifest,
     JSON.stringify({
-      model_definition: { name: "build", framework, execution: { command: "python3 main.py" } },
+      model_definition: { name: "build", framework, execution: { command: wanted.command ?? "python3 main.py" } },
       training_results_reference: { target: { bucket: "models", type: "directory" } },
     }),
   );
