@@ -32,12 +32,14 @@ export interface Page {
   readonly path: string;
   readonly blocks: readonly Block[];
   readonly needsS3: boolean;
+  readonly needsSwift: boolean;
 }
 
 const FENCE = /^```(\S*) ?(.*)\n([\s\S]*?)^```$/gm;
 const SHELLS = new Set(["sh", "bash", "shell", "zsh", "console", "shell-session"]);
 const COMMAND = /^(?:\$ |(?:bin\/)?(?:trainyard|bx)|curl|npm|sudo|git) ?/;
 const NEEDS_S3 = /<!--.*against a real S3 server.*-->/;
+const NEEDS_SWIFT = /<!--.*against a real Swift server.*-->/;
 
 export function readPage(path: string): Page {
   const text = readFileSync(join(ROOT, path), "utf8");
@@ -45,7 +47,7 @@ export function readPage(path: string): Page {
     const line = text.slice(0, index).split("\n").length + 1;
     return blockOf(language, info, body, line, text.slice(0, index)) ?? [];
   });
-  return { path, blocks, needsS3: NEEDS_S3.test(text) };
+  return { path, blocks, needsS3: NEEDS_S3.test(text), needsSwift: NEEDS_SWIFT.test(text) };
 }
 
 function blockOf(language: string, info: string, body: string, line: number, before: string): Block | null {

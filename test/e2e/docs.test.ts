@@ -10,6 +10,7 @@ import { isLeftOut } from "../servers/availability.ts";
 import { startRadosgw } from "../servers/radosgw.ts";
 import { comparable, matches, Names } from "./docs-output.ts";
 import { type Page, readPage, type Step } from "./docs-page.ts";
+import { startSwift } from "./docs-swift.ts";
 import { Background, type Surroundings, Terminal } from "./docs-terminal.ts";
 import { ROOT } from "./service.ts";
 
@@ -86,6 +87,7 @@ function canRun(page: Page): boolean {
   const commands = stepsOf(page).map(({ command }) => command);
   if (commands.some((command) => /\b(un)?zip /.test(command)) && !isAvailable("info-zip")) return false;
   if (commands.some((command) => /\bcurl /.test(command)) && isLeftOut(["curl"])) return false;
+  if (page.needsSwift && !isAvailable("swift")) return false;
   return !page.needsS3 || isAvailable("s3");
 }
 
@@ -100,6 +102,7 @@ async function follow(page: Page): Promise<void> {
   names.learn(home, ANN);
   names.learn(ROOT, `${ANN}/trainyard`);
   if (page.needsS3) await startS3(page, names, stack);
+  if (page.needsSwift) await startSwift(page, names, stack);
   const { PATH = "" } = process.env;
   const env = { PATH: `${ROOT}/bin:${PATH}`, HOME: home, LANG: "C.UTF-8", TRAINYARD_LISTEN: "127.0.0.1:0" };
   const surroundings: Surroundings = { cwd: home, env };

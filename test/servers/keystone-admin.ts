@@ -8,19 +8,26 @@ export class KeystoneAdmin {
     this.#token = token;
   }
 
-  static async login(authUrl: string, name: string, password: string, project: object): Promise<KeystoneAdmin> {
-    const user = { name, password, domain: { name: "Default" } };
+  static async login(
+    authUrl: string,
+    user: { readonly name: string; readonly password: string; readonly domain: { readonly name: string } },
+    project: object,
+  ): Promise<KeystoneAdmin> {
     const auth = { identity: { methods: ["password"], password: { user } }, scope: { project } };
     const answer = await post(`${authUrl}/auth/tokens`, { auth }, {});
     return new KeystoneAdmin(authUrl, answer.headers.get("x-subject-token") ?? "");
   }
 
-  async createProject(name: string): Promise<string> {
-    return this.#create("projects", "project", { name, domain_id: "default" });
+  async createDomain(name: string): Promise<string> {
+    return this.#create("domains", "domain", { name });
   }
 
-  async createUser(name: string, password: string): Promise<string> {
-    return this.#create("users", "user", { name, password, domain_id: "default" });
+  async createProject(name: string, domainId: string): Promise<string> {
+    return this.#create("projects", "project", { name, domain_id: domainId });
+  }
+
+  async createUser(name: string, password: string, domainId: string): Promise<string> {
+    return this.#create("users", "user", { name, password, domain_id: domainId });
   }
 
   async grant(projectId: string, userId: string, role: string): Promise<void> {

@@ -66,6 +66,8 @@ const START_DEADLINE_MS = 110_000;
 
 const REGION = "dallas";
 const OTHER_REGION = "london";
+/** Bluemix had numbers for names. */
+const DOMAIN = "1234567";
 
 export async function startSwiftKeystone(): Promise<SwiftKeystone> {
   const missing = findMissing(SWIFT_PROGRAMS);
@@ -115,7 +117,7 @@ class Cloud {
       authUrl: this.#authUrl,
       userName: "trainer",
       password,
-      domainName: "Default",
+      domainName: DOMAIN,
       region: REGION,
       otherRegion: OTHER_REGION,
       reader: { userName: "reader", password },
@@ -211,20 +213,23 @@ class Cloud {
   }
 
   async #fillKeystone(): Promise<Pick<SwiftKeystone, "projectId" | "s3">> {
-    const scope = { name: "admin", domain: { name: "Default" } };
-    const admin = await KeystoneAdmin.login(this.#authUrl, "admin", this.#passwords.admin, scope);
-    const service = await admin.createProject("service");
-    await admin.grant(service, await admin.createUser("swift", this.#passwords.service), "admin");
-    const projectId = await admin.createProject("training");
-    const trainer = await admin.createUser("trainer", this.#passwords.user);
+    const { admin: adminPassword, service: servicePassword, user: password } = this.#passwords;
+    const root = { name: "admin", password: adminPassword, domain: { name: "Default" } };
+    const admin = await KeystoneAdmin.login(this.#authUrl, root, { name: "admin", domain: root.domain });
+    const service = await admin.createProject("service", "default");
+    await admin.grant(service, await admin.createUser("swift", servicePassword, "default"), "admin");
+    const domainId = await admin.createDomain(DOMAIN);
+    const projectId = await admin.createProject("training", domainId);
+    const trainer = await admin.createUser("trainer", password, domainId);
     await admin.grant(projectId, trainer, "member");
-    await admin.grant(projectId, await admin.createUser("reader", this.#passwords.user), "reader");
-    await admin.createUser("stranger", this.#passwords.user);
+    await admin.grant(projectId, await admin.createUser("reader", password, domainId), "reader");
+    await admin.createUser("stranger", password, domainId);
     await admin.createRegion(OTHER_REGION);
     const swift = await admin.createService("object-store");
     await admin.createEndpoint(swift, REGION, `${this.#proxyUrl}/v1/AUTH_%(project_id)s`);
     await admin.createEndpoint(swift, OTHER_REGION, `${this.#proxyUrl}/v1/TWO_%(project_id)s`);
-    const own = await KeystoneAdmin.login(this.#authUrl, "trainer", this.#passwords.user, { id: projectId });
+    const user = { name: "trainer", password, domain: { name: DOMAIN } };
+    const own = await KeystoneAdmin.login(this.#authUrl, user, { id: projectId });
     return { projectId, s3: { endpoint: this.#proxyUrl, ...(await own.createKeys(trainer, projectId)) } };
   }
 
