@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { pendingRun } from "../../test/fixtures/pending-run.ts";
-import type { Ending } from "../engines/engine.ts";
-import { outcomeOfEndings, type LearnerEnding } from "./endings.ts";
+import type { Ending, Handle } from "../engines/engine.ts";
+import { awaitEndings, outcomeOfEndings, type LearnerEnding } from "./endings.ts";
 
 const context = () => ({ phase: "running", attempt: 1, logTail: [] }) as const;
 
@@ -41,4 +41,49 @@ test("a program that ended before the wish to stop keeps its own outcome; after 
 
 test("a file's time that lags by a kernel tick does not make a stopped program a failed one", () => {
   expect(outcomeOfEndings([exited(1, 143, 4992)], stoppedAt(5000), context)).toEqual({ state: "canceled" });
+});
+
+test("only a run of several learners says which of them failed", () => {
+  expect(outcomeOfEndings([exited(1, 3, 1)], pendingRun(), context)).toMatchObject({
+    failure: { learner: null, message: "The program ended with exit code 3." },
+  });
+});
+
+test("an engine that saw a signal is believed, whatever the exit code", () => {
+  const { ending } = exited(1, 0, 1);
+  const killed: LearnerEnding = { learner: 1, ending: { ...ending, signal: "SIGKILL" } as Ending, seenAt: new Date(2) };
+  expect(outcomeOfEndings([killed], pendingRun(), context)).toMatchObject({ failure: { signal: "SIGKILL" } });
+});
+
+const handles: Handle[] = [1, 2, 3].map((learner) => ({ learner }));
+const now = (): Date => new Date(7);
+const forever = new AbortController().signal;
+
+test("the others are stopped once, at the first failure and not before", async () => {
+  const calls: number[] = [];
+  const codes = [0, 1, 1];
+  const waitForEnd = async ({ learner }: Handle): Promise<Ending> =>
+    exited(Number(learner), codes[Number(learner) - 1] ?? 0, 1).ending;
+  const endings = await awaitEndings({ waitForEnd }, handles, now, (learner) => calls.push(learner), forever);
+  expect(calls).toEqual([2]);
+  expect(endings.map(({ learner, seenAt }) => [learner, seenAt.getTime()])).toEqual([
+    [1, 7],
+    [2, 7],
+    [3, 7],
+  ]);
+});
+
+test("when one wait fails, the waits for the others end with it", async () => {
+  const ended: number[] = [];
+  const waitForEnd = async ({ learner }: Handle, signal: AbortSignal): Promise<Ending> => {
+    if (learner === 2) throw new Error("EMFILE");
+    return new Promise((_resolve, reject) => {
+      signal.addEventListener("abort", () => {
+        ended.push(Number(learner));
+        reject(signal.reason as Error);
+      });
+    });
+  };
+  await expect(awaitEndings({ waitForEnd }, handles, now, () => undefined, forever)).rejects.toThrow("EMFILE");
+  expect(ended).toEqual([1, 3]);
 });

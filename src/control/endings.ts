@@ -15,7 +15,7 @@ export interface LearnerEnding {
  * for a peer that is gone.
  */
 export async function awaitEndings(
-  engine: Engine,
+  engine: Pick<Engine, "waitForEnd">,
   handles: readonly Handle[],
   now: () => Date,
   onFailure: (learner: number) => void,

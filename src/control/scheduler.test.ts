@@ -85,3 +85,30 @@ test("a run for the CPU does not wait for GPUs, and never holds one", () => {
   ] as const;
   expect(plan(queue, machine, new Set())).toEqual([{ id: "preparation", devices: ["cpu-0"] }]);
 });
+
+test("devices of the other kind do not count as free for a run that cannot use them", () => {
+  const machine: Device[] = [{ id: "gpu-0", kind: "nvidia", name: "NVIDIA H200", uuid: "GPU-1" }, ...slots(3)];
+  const scheduler = new Scheduler(machine, () => undefined);
+  scheduler.hold("busy", ["gpu-0"]);
+  scheduler.enqueue({ id: "training", devices: 1, kind: "nvidia" });
+  expect(scheduler.explain("training")?.reason).toBe("It needs 1 GPU; 0 of 1 are free; first in the queue.");
+});
+
+test("a run that is withdrawn is in nobody's way", () => {
+  const granted: string[] = [];
+  const scheduler = new Scheduler(slots(1), ({ id }) => granted.push(id));
+  scheduler.hold("busy", ["cpu-0"]);
+  for (const id of ["first", "second"]) scheduler.enqueue({ id, devices: 1, kind: "cpu_slot" });
+  scheduler.withdraw("first");
+  expect([scheduler.explain("first"), scheduler.explain("second")?.position]).toEqual([null, 1]);
+  scheduler.release("busy");
+  expect(granted).toEqual(["second"]);
+});
+
+test("a run that needs more than the machine has left is told so", () => {
+  const scheduler = new Scheduler(slots(2), () => undefined);
+  scheduler.enqueue({ id: "large", devices: 4, kind: "cpu_slot" });
+  expect(scheduler.explain("large")?.reason).toBe(
+    "It needs 4 CPU slots, and this machine has 2 now: it can only be stopped.",
+  );
+});

@@ -86,6 +86,13 @@ export class Scheduler {
     const free = ofKind.filter((device) => !this.#held.has(device.id)).length;
     const noun = waiting.kind === "nvidia" ? "GPU" : "CPU slot";
     const needs = waiting.devices === 1 ? `1 ${noun}` : `${waiting.devices} ${noun}s`;
+    if (waiting.devices > ofKind.length) {
+      // The machine has lost some since the run was accepted.
+      return {
+        reason: `It needs ${needs}, and this machine has ${ofKind.length} now: it can only be stopped.`,
+        position,
+      };
+    }
     const ahead = position === 1 ? "first in the queue" : `${position - 1} ahead of it in the queue`;
     return { reason: `It needs ${needs}; ${free} of ${ofKind.length} are free; ${ahead}.`, position };
   }
