@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { LOG_COMPLETE_HEADER, LOG_SIZE_HEADER, routePaths } from "../contract/route-paths.ts";
 import type { EventList, FailureView, ResultList, RunView } from "../contract/run.ts";
+import type { EnvironmentView } from "../contract/environment.ts";
 import type { Problem } from "../contract/problem.ts";
 
 /**
@@ -14,6 +15,9 @@ export class ScriptedServer implements AsyncDisposable {
   readonly logs = new Map<string, { bytes: Buffer; isComplete: boolean }>();
   readonly events = new Map<string, EventList["events"]>();
   readonly results = new Map<string, ResultList>();
+  readonly environments: EnvironmentView[] = [];
+  /** How often a build is told to go on before it is ready. */
+  buildRounds = 0;
   readonly frameworks: { name: string; version: string }[] = [];
   readonly submissions: { manifest: string; zip: Buffer; key: string | null }[] = [];
   readonly requests: string[] = [];
@@ -97,6 +101,7 @@ export class ScriptedServer implements AsyncDisposable {
     if (request.headers.authorization !== `Bearer ${this.token}`)
       return problem(401, "unauthenticated", "not_authenticated");
     if (url.pathname === routePaths.listFrameworks.path) return { status: 200, json: { frameworks: this.frameworks } };
+    if (url.pathname.startsWith(routePaths.listEnvironments.path)) return await this.#environments(request, url);
     const [, id, what] = /^\/api\/v1\/runs(?:\/([^/]+)(?:\/(\w+))?)?$/.exec(url.pathname) ?? [];
     if (id === undefined) return request.method === "POST" ? await this.#submit(request) : this.#list(url);
     if (!this.runs.some((run) => run.id === id)) {
@@ -108,6 +113,25 @@ export class ScriptedServer implements AsyncDisposable {
     if (what === "events") return { status: 200, json: { events: this.events.get(id) ?? [] } };
     if (what === "results") return { status: 200, json: this.results.get(id) };
     return await this.#show(id, url);
+  }
+
+  async #environments(request: IncomingMessage, url: URL): Promise<Answer> {
+    await bodyOf(request);
+    const [first = null] = this.environments;
+    if (request.method === "GET") {
+      const buildable = [{ framework: "tensorflow", requirements: ["tensorflow{version}"] }];
+      const json = { environments: this.environments, building: [], installer: "uv 0.13.9 (/usr/bin/uv)", buildable };
+      return { status: 200, json };
+    }
+    if (request.method === "POST") {
+      const isReady = (this.buildRounds -= 1) < 0;
+      const json = isReady ? { status: "ready", environment: first } : { status: "building", environment: null };
+      return { status: isReady ? 200 : 202, json };
+    }
+    const index = this.environments.findIndex(({ id }) => url.pathname.endsWith(`/${id}`));
+    if (index === -1) return problem(404, "not_found", "environment_not_found", "No environment has this id.");
+    this.environments.splice(index, 1);
+    return { status: 204, json: undefined };
   }
 
   #run(id: string): RunView {
