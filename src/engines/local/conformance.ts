@@ -26,7 +26,7 @@ export async function localSetup(tracker: ProcessTracker = NO_TRACKER): Promise<
   const engines: Engine[] = [];
   const tasks: LearnerTask[] = [];
   const connect = () => {
-    const engine = createLocalEngine({ clock: systemClock, tracker });
+    const engine = createLocalEngine({ clock: systemClock, tracker, deviceUse: async () => [] });
     engines.push(engine);
     return engine;
   };

@@ -5,6 +5,7 @@ import { askNvidiaDriver, awaitRelease, type DeviceUse } from "./device-use.ts";
 import { fromHandle, gpusOf, type LearnerHandle, learnerKey, toHandle } from "./learner-handle.ts";
 import { LearnerProcesses } from "./learner-processes.ts";
 import { readBootId } from "./proc.ts";
+import { becomeShim, PreparedShells } from "./prepared-shells.ts";
 import { NO_TRACKER, type ProcessTracker } from "./process-tracker.ts";
 import { type Claim, readEnd, recordPrefix, writeMemoryRecord } from "./records.ts";
 import { findClaim, type StartedShim, startShim } from "./start.ts";
@@ -47,6 +48,7 @@ class LocalEngine implements Engine {
   readonly #bootId: string;
   readonly #tracker: ProcessTracker;
   readonly #deviceUse: DeviceUse;
+  readonly #shells: PreparedShells;
   /** The shims that this process has started and that have not been swept up: their end comes as an event. */
   readonly #children = new Map<string, StartedShim>();
   readonly #departures = new Map<string, Departure>();
@@ -57,19 +59,14 @@ class LocalEngine implements Engine {
     this.#bootId = options.bootId ?? readBootId();
     this.#tracker = options.tracker ?? NO_TRACKER;
     this.#deviceUse = options.deviceUse ?? askNvidiaDriver();
+    this.#shells = new PreparedShells(this.#tracker, this.#clock);
   }
 
   async start(task: LearnerTask, signal: AbortSignal): Promise<Handle> {
     signal.throwIfAborted();
     const held = await this.find(task.directory, task.attempt);
     if (held !== undefined) return held;
-    const enclosure = await this.#tracker.create(enclosureName(task));
-    const shim = await startShim(task, enclosure, this.#clock);
-    const claim = await findClaim(task.directory, task.attempt, this.#clock);
-    if (claim?.pid !== shim.pid) {
-      // Of another shim, it is not empty unless that has ended already; then it is removed for it.
-      await enclosure?.remove();
-    }
+    const { shim, claim } = (await this.#startPrepared(task)) ?? (await this.#startAnew(task));
     if (claim === null) {
       throw new EngineError(
         `Learner ${task.learner} of ${task.runId} was not started: its records cannot be written in ${task.directory}. Is the disk full?`,
@@ -78,6 +75,26 @@ class LocalEngine implements Engine {
     }
     if (claim.pid === shim.pid) this.#children.set(learnerKey(task), shim);
     return handleOf(task, claim);
+  }
+
+  /** Null when no shell stood by, or it did not become the shim; the other way then tells why not. */
+  async #startPrepared(task: LearnerTask) {
+    const shell = this.#shells.take();
+    this.#shells.expectNext();
+    if (shell === null) return null;
+    const shim = await becomeShim(shell, task, this.#clock);
+    const claim = await findClaim(task.directory, task.attempt, this.#clock);
+    if (claim?.pid !== shim.pid) await removeWhenEmpty(shell.enclosure, this.#clock);
+    return claim === null ? null : { shim, claim };
+  }
+
+  async #startAnew(task: LearnerTask) {
+    const enclosure = await this.#tracker.create(enclosureName(task));
+    const shim = await startShim(task, enclosure, this.#clock);
+    const claim = await findClaim(task.directory, task.attempt, this.#clock);
+    // One that another shim holds is not empty, unless that has ended already; then it is removed for it.
+    if (claim?.pid !== shim.pid) await enclosure?.remove();
+    return { shim, claim };
   }
 
   async find(directory: string, attempt: number): Promise<Handle | undefined> {
@@ -123,6 +140,7 @@ class LocalEngine implements Engine {
 
   async close(): Promise<void> {
     this.#closing.abort(new EngineError("The engine is closed; its learners live on.", { retryable: true }));
+    await this.#shells.close();
     await this.#tracker.tidyUp();
   }
 

@@ -34,7 +34,11 @@ const UNFINISHED_PATIENCE_MS = 2_000;
 export async function startShim(task: LearnerTask, enclosure: Enclosure | null, clock: Clock): Promise<StartedShim> {
   // Output goes to a file, not through a pipe to this process: the learner must be able to write while the service restarts.
   await using log = await openLog(task);
-  const shim = await spawnShim(task, enclosure, log.fd);
+  return followShim(await spawnShim(task, enclosure, log.fd), clock);
+}
+
+/** Waits until the shim has decided the claim, and knows of its end from then on. */
+export async function followShim(shim: ChildProcess, clock: Clock): Promise<StartedShim> {
   shim.unref();
   let endedAtMs: number | null = null;
   const ended = new Promise<void>((resolve) => {
@@ -100,9 +104,10 @@ async function openLog(task: LearnerTask) {
 
 async function spawnShim(task: LearnerTask, enclosure: Enclosure | null, log: number): Promise<ChildProcess> {
   try {
-    const shim = spawn("/bin/sh", ["-c", SHIM, "trainyard-shim", ...shimArguments(task, enclosure)], {
+    const { file, args, env } = shimCommand(task, enclosure);
+    const shim = spawn(file, args, {
       cwd: task.workingDirectory,
-      env: { ...task.env, [MARK_VARIABLE]: learnerKey(task) },
+      env,
       detached: true,
       stdio: ["ignore", log, log, "pipe"],
     });
@@ -117,11 +122,21 @@ async function spawnShim(task: LearnerTask, enclosure: Enclosure | null, log: nu
   }
 }
 
-function shimArguments(task: LearnerTask, enclosure: Enclosure | null): readonly string[] {
+/** What the shim of a task is executed with. `entrances` are those of the enclosure that it is not in yet. */
+export function shimCommand(
+  task: LearnerTask,
+  enclosure: Enclosure | null,
+  entrances: readonly string[] = enclosure?.entrances ?? [],
+) {
   const gpus = task.gpus?.join(",") ?? "";
-  const [entrance = "", memoryEntrance = ""] = enclosure?.entrances ?? [];
+  const [entrance = "", memoryEntrance = ""] = entrances;
   const prefix = recordPrefix(task.directory, task.attempt);
-  return [task.command, task.banner, prefix, gpus || NONE, enclosure?.place ?? NONE, entrance, memoryEntrance];
+  const facts = [prefix, gpus || NONE, enclosure?.place ?? NONE, entrance, memoryEntrance];
+  return {
+    file: "/bin/sh",
+    args: ["-c", SHIM, "trainyard-shim", task.command, task.banner, ...facts],
+    env: { ...task.env, [MARK_VARIABLE]: learnerKey(task) },
+  };
 }
 
 /** ENOENT does not say which of the two is missing, and E2BIG not what is too long. */
@@ -140,6 +155,7 @@ async function explain(code: string, task: LearnerTask): Promise<string> {
 async function claimDecided(shim: ChildProcess): Promise<void> {
   const ready = shim.stdio[3];
   if (ready === null || ready === undefined) throw new TypeError("The shim was spawned without descriptor 3.");
+  if ("closed" in ready && ready.closed) return;
   // A stuck shim must not claim later, when the caller has gone on to something else.
   const stuck = setTimeout(() => shim.kill("SIGKILL"), CLAIM_PATIENCE_MS);
   try {
