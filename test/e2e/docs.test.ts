@@ -87,6 +87,8 @@ function canRun(page: Page): boolean {
   const commands = stepsOf(page).map(({ command }) => command);
   if (commands.some((command) => /\b(un)?zip /.test(command)) && !isAvailable("info-zip")) return false;
   if (commands.some((command) => /\bcurl /.test(command)) && isLeftOut(["curl"])) return false;
+  const builds = commands.some((command) => command.startsWith("trainyard environments build"));
+  if (builds && !isAvailable("package-index")) return false;
   if (page.needsSwift && !isAvailable("swift")) return false;
   return !page.needsS3 || isAvailable("s3");
 }

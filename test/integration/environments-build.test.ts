@@ -146,6 +146,19 @@ describe.skipIf(!isAvailable("package-index"))("environments from a package inde
     await context.annotate(`${built?.label}: ${built?.sizeBytes} bytes, built and trained in ${seconds} s`);
   }, 240_000);
 
+  test("two learners train one network with TensorFlow's multi-worker strategy", async () => {
+    const folder = join(EXAMPLE, "tensorflow-distributed");
+    const submitted = await service.trainyard(["submit", "-q", folder, join(folder, "job.yaml")]);
+    const run = await ended(service, submitted.stdout.trim(), 150_000);
+    expect(run, JSON.stringify(run.failure)).toMatchObject({ state: "completed", learners: 2 });
+    const results = join(service.home, "buckets/fashion-mnist-training-models", run.id);
+    const logs = [1, 2].map((learner) => readFileSync(join(results, `learner-${learner}/training-log.txt`), "utf8"));
+    const accuracies = logs.map((log) => Number(/^Testing Accuracy: (\S+)$/m.exec(log)?.[1]));
+    expect(accuracies[0]).toBeGreaterThan(0.8);
+    expect(accuracies[1]).toBe(accuracies[0]); // one network, not two
+    expect(existsSync(join(results, "model/weights.npz"))).toBe(true);
+  }, 160_000);
+
   test("a program of TensorFlow 1 trains, unedited, where the operator lets version 2 serve it", async () => {
     const read = async (path: string): Promise<string> => readFile(join(ROOT, path), "utf8");
     const files = {
