@@ -33,6 +33,8 @@ interface Carried {
   readonly stop: AbortController;
   /** Aborted when this process carries the run no longer. */
   readonly over: AbortController;
+  /** Whether a server before this one may have died while it stored the results. */
+  readonly wasStoring: boolean;
   /** Of its learners, while they run. */
   handles: readonly Handle[];
   done: Promise<void>;
@@ -62,6 +64,7 @@ export class Lifecycle {
     const carried: Carried = {
       stop: new AbortController(),
       over: new AbortController(),
+      wasStoring: run.state === "storing",
       handles: [],
       done: Promise.resolve(),
     };
@@ -121,7 +124,7 @@ export class Lifecycle {
       case "running":
         return this.#awaitEnd(run, carried);
       case "storing":
-        return this.#keep(run);
+        return this.#keep(run, carried);
       case "pending":
       case "completed":
       case "failed":
@@ -182,12 +185,12 @@ export class Lifecycle {
     this.#parts.onDevicesFree(run.id);
   }
 
-  async #keep(run: Run): Promise<void> {
+  async #keep(run: Run, carried: Carried): Promise<void> {
     const { book, home, log } = this.#parts;
     const outcome = run.outcome;
     if (outcome === null) throw new Error(`Run '${run.id}' is storing without an outcome.`);
     const directory = runDirectory(home, run.id);
-    const kept = await this.#tryToKeep(run, outcome);
+    const kept = await this.#tryToKeep(run, outcome, carried);
     if (kept.isStored) {
       const { stored, warnings } = kept;
       const failure = outcome.state === "failed" ? outcome.failure : null;
@@ -205,13 +208,15 @@ export class Lifecycle {
   async #tryToKeep(
     run: Run,
     outcome: RunOutcome,
+    { wasStoring }: Carried,
   ): Promise<({ isStored: true } & KeptResults) | { isStored: false; reason: string }> {
     try {
       if (outcome.state === "failed" && run.startedAt === null) {
         await explainMissingLog(runDirectory(this.#parts.home, run.id), outcome.failure.message);
       }
       const credentials = await this.#parts.openCredentials(run.id);
-      return { isStored: true, ...(await keepResults(this.#parts, run, credentials, this.#shutdown.signal)) };
+      const kept = await keepResults(this.#parts, run, credentials, wasStoring, this.#shutdown.signal);
+      return { isStored: true, ...kept };
     } catch (error) {
       this.#shutdown.signal.throwIfAborted();
       if (isPassingTrouble(error)) throw error;

@@ -1,13 +1,14 @@
 import { existsSync } from "node:fs";
 import { mkdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { DataStore } from "../datastores/datastore.ts";
+import { keepsRemains, type DataStore } from "../datastores/datastore.ts";
 import type { DataStores } from "../datastores/data-stores.ts";
 import { uploadTree } from "../datastores/transfer.ts";
 import type { Run, StoredResults } from "../domain/run.ts";
 import type { Credentials } from "../domain/training-spec.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Definitions } from "./definitions.ts";
+import { messageOf } from "./failures.ts";
 import { removeTree } from "./remove-tree.ts";
 import {
   CHECKPOINT_FOLDER,
@@ -17,6 +18,7 @@ import {
   TRAINING_LOG,
   type RunDirectory,
 } from "./run-directory.ts";
+import type { ServiceLog } from "./service-log.ts";
 import { useStore } from "./use-store.ts";
 
 /** The last object of a run's folder: whoever sees it knows that all others are there and verified. */
@@ -36,6 +38,7 @@ export interface KeeperParts {
   readonly clock: Clock;
   readonly dataStores: DataStores;
   readonly definitions: Definitions;
+  readonly log: ServiceLog;
 }
 
 export interface KeptResults {
@@ -46,18 +49,32 @@ export interface KeptResults {
 /**
  * Puts logs and results of a run into its results bucket, in the layout of the service of 2017-18
  * (`docs/reference/results.md`). Every object is verified by the store before the next step; the marker comes last.
- * May be repeated from the beginning: what is already there with the same content is not sent again.
+ * May be repeated from the beginning: what is already there with the same content is not sent again. `wasCutOff` says
+ * that a server may have died at it, and left unfinished uploads in the bucket.
  */
 export async function keepResults(
   parts: KeeperParts,
   run: Run,
   credentials: Credentials,
+  wasCutOff: boolean,
   signal: AbortSignal,
 ): Promise<KeptResults> {
   const { connection, bucket } = run.spec.results;
-  return useStore(parts.dataStores.open(connection, bucket, credentials.results, "results"), async (store) =>
-    keepIn(store, parts, run, signal),
-  );
+  return useStore(parts.dataStores.open(connection, bucket, credentials.results, "results"), async (store) => {
+    if (wasCutOff) await discardRemains(store, parts, run, signal);
+    return keepIn(store, parts, run, signal);
+  });
+}
+
+/** A store that does not let us look for them, or not now, keeps the remains; the results are stored all the same. */
+async function discardRemains(store: DataStore, parts: KeeperParts, run: Run, signal: AbortSignal): Promise<void> {
+  if (!keepsRemains(store)) return;
+  try {
+    await store.discardUnfinished(`${run.id}/`, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    parts.log.warn({ runId: run.id, error: messageOf(error) }, "remains of an upload could not be removed");
+  }
 }
 
 async function keepIn(store: DataStore, parts: KeeperParts, run: Run, signal: AbortSignal): Promise<KeptResults> {

@@ -50,6 +50,19 @@ export interface FileBacked {
   copyToFile(key: string, path: string, signal: AbortSignal): Promise<number>;
 }
 
+/** A store where a put that was cut off by a crash leaves something behind that no listing shows. */
+export interface KeepsRemains {
+  /**
+   * Removes what unfinished puts below the prefix, a top folder, have left. Only for whoever knows that no other put
+   * is under way there. May be repeated.
+   */
+  discardUnfinished(prefix: string, signal: AbortSignal): Promise<void>;
+}
+
+export function keepsRemains(store: DataStore): store is DataStore & KeepsRemains {
+  return "discardUnfinished" in store;
+}
+
 export function isFileBacked(store: DataStore): store is DataStore & FileBacked {
   return "copyToFile" in store;
 }

@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import { backoffDelayMs, type BackoffPolicy } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
-import type { Content, DataStore, StoredObject } from "./datastore.ts";
+import { keepsRemains, type Content, type DataStore, type StoredObject, type KeepsRemains } from "./datastore.ts";
 import { RemoteError } from "./remote-error.ts";
 
 /** About 25 s of patience when every try fails at once; a store that asks for more time gets it. */
@@ -75,7 +75,7 @@ export function withRetry(store: DataStore, retrier: Retrier): DataStore {
   return new PatientStore(store, retrier);
 }
 
-class PatientStore implements DataStore {
+class PatientStore implements DataStore, KeepsRemains {
   readonly label: string;
   readonly #store: DataStore;
   readonly #retrier: Retrier;
@@ -112,6 +112,12 @@ class PatientStore implements DataStore {
 
   async put(key: string, content: Content, signal: AbortSignal): Promise<StoredObject> {
     return this.#retrier.run(`put '${key}'`, async () => this.#store.put(key, content, signal), signal);
+  }
+
+  async discardUnfinished(prefix: string, signal: AbortSignal): Promise<void> {
+    const store = this.#store;
+    if (!keepsRemains(store)) return;
+    await this.#retrier.run(`discard '${prefix}'`, async () => store.discardUnfinished(prefix, signal), signal);
   }
 
   async close(): Promise<void> {

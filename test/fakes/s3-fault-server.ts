@@ -14,6 +14,7 @@ export interface S3Request {
     | "put-part"
     | "complete-upload"
     | "abort-upload"
+    | "list-uploads"
     | "other";
   readonly key: string;
   /** From 1, counted for each operation. */
@@ -102,6 +103,7 @@ function see(message: IncomingMessage, counts: Map<string, number>): S3Request {
 }
 
 function nameOperation(method: string, key: string, query: URLSearchParams): S3Request["operation"] {
+  if (key === "" && query.has("uploads")) return "list-uploads";
   if (key === "") return method === "GET" ? "list" : "other";
   if (method === "POST") return query.has("uploadId") ? "complete-upload" : "create-upload";
   if (method === "PUT") return query.has("uploadId") ? "put-part" : "put";
@@ -162,6 +164,8 @@ async function serve(
     case "abort-upload":
       fake.objects.uploads.delete(request.url.searchParams.get("uploadId") ?? "");
       return void response.writeHead(204).end();
+    case "list-uploads":
+      return sendUploads(fake, request.url.searchParams, response);
     case "other":
       return sendError(response, 501, "NotImplemented");
   }
@@ -225,6 +229,27 @@ function sendListing(
   sendXml(
     response,
     `<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>${isTruncated}</IsTruncated>${token}${entries.join("")}</ListBucketResult>`,
+  );
+}
+
+/** In the order of keys, a page at a time, as the service itself lists them. */
+function sendUploads(fake: S3FaultServer, query: URLSearchParams, response: ServerResponse): void {
+  const nameOf = (key: string, id: string): string => `${key}\0${id}`;
+  const after = nameOf(query.get("key-marker") ?? "", query.get("upload-id-marker") ?? "");
+  const uploads = [...fake.objects.uploads]
+    .map(([id, { key }]) => ({ id, key }))
+    .filter(({ id, key }) => key.startsWith(query.get("prefix") ?? "") && nameOf(key, id) > after)
+    .sort((a, b) => (nameOf(a.key, a.id) < nameOf(b.key, b.id) ? -1 : 1));
+  const page = uploads.slice(0, fake.pageSize);
+  const last = uploads.length > page.length ? page.at(-1) : undefined;
+  const next =
+    last === undefined
+      ? ""
+      : `<NextKeyMarker>${escapeXml(last.key)}</NextKeyMarker><NextUploadIdMarker>${last.id}</NextUploadIdMarker>`;
+  const entries = page.map(({ id, key }) => `<Upload><Key>${escapeXml(key)}</Key><UploadId>${id}</UploadId></Upload>`);
+  sendXml(
+    response,
+    `<ListMultipartUploadsResult><IsTruncated>${last !== undefined}</IsTruncated>${next}${entries.join("")}</ListMultipartUploadsResult>`,
   );
 }
 

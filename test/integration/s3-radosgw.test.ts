@@ -3,12 +3,19 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text as textOf } from "node:stream/consumers";
-import { CreateBucketCommand, HeadObjectCommand, ListMultipartUploadsCommand, S3Client } from "@aws-sdk/client-s3";
+import {
+  CreateBucketCommand,
+  CreateMultipartUploadCommand,
+  HeadObjectCommand,
+  ListMultipartUploadsCommand,
+  S3Client,
+  UploadPartCommand,
+} from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { AddressGuard } from "../../src/datastores/address-guard.ts";
 import { collect, describeDataStore } from "../../src/datastores/conformance.ts";
-import type { Content, DataStore } from "../../src/datastores/datastore.ts";
+import type { Content, DataStore, KeepsRemains } from "../../src/datastores/datastore.ts";
 import { createDataStores } from "../../src/datastores/open-store.ts";
 import { Retrier } from "../../src/datastores/retry.ts";
 import { openS3Store } from "../../src/datastores/s3/s3-store.ts";
@@ -145,6 +152,19 @@ describe.skipIf(isLeftOut(RADOSGW_PROGRAMS))("a real S3 server", () => {
       "training-1/train/ü ☃",
     ]);
     await Promise.all([data.close(), results.close()]);
+  });
+
+  test("uploads that a crash left below a prefix are aborted, and no others", async () => {
+    await using bundle = await setUp();
+    const { bucket } = bundle;
+    for (const Key of ["training-1/model é", "training-1/model é", "training-2/model"]) {
+      const { UploadId } = await admin.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key }));
+      await admin.send(new UploadPartCommand({ Bucket: bucket, Key, UploadId, PartNumber: 1, Body: "part" }));
+    }
+    const store = bundle.store as DataStore & KeepsRemains;
+    await store.discardUnfinished("training-1/", live);
+    const { Uploads } = await admin.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
+    expect(Uploads?.map(({ Key }) => Key)).toEqual(["training-2/model"]);
   });
 });
 

@@ -3,7 +3,9 @@ import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { DataStore } from "../../src/datastores/datastore.ts";
+import { partName } from "../../src/datastores/directory/unfinished-parts.ts";
 import { RemoteError } from "../../src/datastores/remote-error.ts";
+import { storeBusy } from "../../src/domain/errors.ts";
 import type { LearnerTask } from "../../src/engines/engine.ts";
 import type { Script } from "../../src/engines/scripted/scripted-engine.ts";
 import { withMethods } from "../fixtures/with-methods.ts";
@@ -118,10 +120,40 @@ test("a server that ends while it stores leaves the rest to the next one", async
   });
   const { id } = await bundle.submit();
   await isPutting.promise;
+  // As if it had been killed instead, in the middle of a copy; and another server is in the middle of one of its own.
+  const bucket = join(bundle.home, "buckets", "models");
+  const others = partName("training-999999999/model");
+  await mkdir(bucket, { recursive: true });
+  for (const name of [partName(`${id}/model`), others]) await writeFile(join(bucket, name), "half");
   await bundle.restart();
   const run = await bundle.untilEnded(id);
   expect([run.state, run.warnings]).toEqual(["completed", []]);
   expect(await bundle.stored(id, MARKER)).toBe("0");
+  expect((await readdir(bucket)).toSorted()).toEqual([others, id].toSorted());
+});
+
+test("a store that refuses to be cleaned up takes the results all the same", async () => {
+  let refusals = 0;
+  await using bundle = await controlBundle({
+    database: (real) => ({
+      saveRun: async (run, events) => {
+        if (run.state === "completed" && refusals === 0) throw storeBusy("busy");
+        return real.saveRun(run, events);
+      },
+    }),
+    wrapStore: (real) => {
+      const discardUnfinished = async (): Promise<void> => {
+        refusals += 1;
+        throw denied;
+      };
+      return withMethods(real, { discardUnfinished } as Partial<DataStore>);
+    },
+  });
+  const { id } = await bundle.submit();
+  await bundle.untilState(id, "storing");
+  await bundle.restart();
+  expect((await bundle.untilEnded(id)).state).toBe("completed");
+  expect([refusals, bundle.logged.filter((line) => line.startsWith("remains of an upload")).length]).toEqual([1, 1]);
 });
 
 test("a run that is removed the moment it has ended leaves no trouble behind", async () => {

@@ -8,6 +8,7 @@ import { expect, test } from "vitest";
 import { collect, describeDataStore } from "../conformance.ts";
 import type { Content } from "../datastore.ts";
 import { openDirectoryStore } from "./directory-store.ts";
+import { partName } from "./unfinished-parts.ts";
 
 const live = new AbortController().signal;
 
@@ -54,6 +55,22 @@ test("a results bucket is empty until its first put makes it", async () => {
   expect(await store.head("a", live)).toBeUndefined();
   await store.put("training-1/model/a", text("weights"), live);
   expect(await readFile(join(bundle.root, "results/training-1/model/a"), "utf8")).toBe("weights");
+});
+
+test("copies that a crash left of keys in one folder are removed, and no others", async () => {
+  await using bundle = await setUp();
+  const others = [partName("training-2/model"), partName("training-10/model"), "training-1"];
+  for (const name of [partName("training-1/a"), partName("training-1/b/c"), ...others]) {
+    await writeFile(join(bundle.bucket, name), "half");
+  }
+  await bundle.store.discardUnfinished("training-1/", live);
+  expect((await readdir(bundle.bucket)).toSorted()).toEqual(others.toSorted());
+});
+
+test("a bucket that waits for its first put has nothing unfinished", async () => {
+  await using bundle = await setUp();
+  const store = openDirectoryStore({ root: bundle.root, bucket: "results", create: true });
+  await expect(store.discardUnfinished("training-1/", live)).resolves.toBeUndefined();
 });
 
 test("a root that is not there is a missing bucket, also for results", async () => {

@@ -1,16 +1,17 @@
 import { constants, copyFile, lstat, mkdir, open, realpath, stat } from "node:fs/promises";
 import type { BigIntStats } from "node:fs";
 import { join, sep } from "node:path";
-import { syncFolder } from "../../base/sync-folder.ts";
 import type { Readable } from "node:stream";
+import { syncFolder } from "../../base/sync-folder.ts";
 import { md5Of, readPieces, sizeOf } from "../content.ts";
-import type { Content, DataStore, FileBacked, StoredObject } from "../datastore.ts";
+import type { Content, DataStore, FileBacked, KeepsRemains, StoredObject } from "../datastore.ts";
 import { codeOf, fileTrouble } from "../file-trouble.ts";
 import { compareKeys, keyToPath, PART_PREFIX } from "../key-path.ts";
 import { objectStream } from "../object-stream.ts";
 import { RemoteError } from "../remote-error.ts";
 import { type Found, walkFolder } from "../walk-folder.ts";
 import { resolveObject } from "./resolve-object.ts";
+import { removeParts } from "./unfinished-parts.ts";
 import { isPlainFolder, writeObject } from "./write-object.ts";
 
 export interface DirectoryStoreOptions {
@@ -43,7 +44,7 @@ export function openDirectoryStore(options: DirectoryStoreOptions): DirectorySto
   return new DirectoryStore(root, bucket, create, label);
 }
 
-export class DirectoryStore implements DataStore, FileBacked {
+export class DirectoryStore implements DataStore, FileBacked, KeepsRemains {
   readonly label: string;
   readonly #root: string;
   readonly #path: string;
@@ -139,6 +140,15 @@ export class DirectoryStore implements DataStore, FileBacked {
     await using target = await open(path, "wx");
     for await (const piece of readPieces(file, 0, size, signal)) await target.writeFile(piece);
     return size;
+  }
+
+  async discardUnfinished(prefix: string, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const bucket = await this.#findBucket();
+    if (bucket === undefined) return;
+    await removeParts(bucket, prefix).catch((error: unknown) => {
+      throw fileTrouble(error, `Unfinished copies in ${this.label} cannot be removed`);
+    });
   }
 
   async close(): Promise<void> {

@@ -1,13 +1,12 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, lstat, mkdir, open, realpath, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { randomText } from "../../base/random-text.ts";
 import { syncFolder } from "../../base/sync-folder.ts";
 import { md5Of, readContent, sizeOf } from "../content.ts";
 import type { Content } from "../datastore.ts";
 import { codeOf } from "../file-trouble.ts";
-import { PART_PREFIX } from "../key-path.ts";
 import { RemoteError } from "../remote-error.ts";
+import { partName } from "./unfinished-parts.ts";
 
 /**
  * Makes `path` in the bucket hold the content, durably and at once: written under a hidden name, synced, read back and
@@ -16,7 +15,7 @@ import { RemoteError } from "../remote-error.ts";
 export async function writeObject(bucket: string, path: string, content: Content, signal: AbortSignal): Promise<void> {
   const changed = await makeFolders(bucket, path);
   // In the bucket itself rather than beside the object: a long name stays within what a file system takes.
-  const part = join(bucket, PART_PREFIX + randomText(12));
+  const part = join(bucket, partName(path));
   try {
     await writePart(part, content, signal);
     signal.throwIfAborted();

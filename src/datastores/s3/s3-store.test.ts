@@ -14,17 +14,17 @@ import {
 } from "../../../test/fakes/s3-fault-server.ts";
 import { AddressGuard } from "../address-guard.ts";
 import { collect, describeDataStore } from "../conformance.ts";
-import type { Content, DataStore } from "../datastore.ts";
+import type { Content } from "../datastore.ts";
 import { type FailedTry, Retrier, withRetry } from "../retry.ts";
 import { downloadBucket, uploadTree } from "../transfer.ts";
-import { openS3Store, type S3StoreOptions } from "./s3-store.ts";
+import { openS3Store, type S3Store, type S3StoreOptions } from "./s3-store.ts";
 
 const MIB = 1024 * 1024;
 const live = new AbortController().signal;
 const guard = new AddressGuard({ allowPrivate: true, allow: [] });
 const credentials = { accessKeyId: "CANARYKEYID", secretAccessKey: "canarysecret" };
 
-function openStore(server: S3FaultServer, bucket: string, more: Partial<S3StoreOptions> = {}): DataStore {
+function openStore(server: S3FaultServer, bucket: string, more: Partial<S3StoreOptions> = {}): S3Store {
   return openS3Store({
     connection: { endpointUrl: server.endpoint, region: null, ...credentials },
     bucket,
@@ -322,6 +322,24 @@ test("an upload that fails for good is taken back at the server", async () => {
   expect(error).toMatchObject({ reason: "denied" });
   expect(bundle.server.objects.uploads.size).toBe(0);
   expect(bundle.kept("large")).toBeUndefined();
+});
+
+test("uploads that a crash left below a prefix are aborted, page by page, and no others", async () => {
+  await using bundle = await setUp();
+  bundle.server.pageSize = 2;
+  const keys = ["training-1/a", "training-1/ü +% <&>", "training-1/ü +% <&>", "training-1/z/1", "training-1/z/2"];
+  for (const key of [...keys, "training-10/a", "training-0/a"]) bundle.server.objects.begin(key);
+  await bundle.plain.discardUnfinished("training-1/", live);
+  const left = [...bundle.server.objects.uploads.values()].map(({ key }) => key);
+  expect(left).toEqual(["training-10/a", "training-0/a"]);
+  await bundle.plain.discardUnfinished("training-1/", live);
+  expect(bundle.count("abort-upload")).toBe(keys.length);
+});
+
+test("a store that does not show its unfinished uploads says so", async () => {
+  await using bundle = await setUp();
+  bundle.server.faults = first(1, "list-uploads", { kind: "error", status: 403, code: "AccessDenied" });
+  expect(await failure(bundle.plain.discardUnfinished("training-1/", live))).toMatchObject({ reason: "denied" });
 });
 
 test("an object that the store holds differently than it was sent is not taken for stored", async () => {

@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { GetObjectCommand, HeadObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import type { EndpointGuard } from "../address-guard.ts";
-import type { Content, DataStore, StoredObject } from "../datastore.ts";
+import type { Content, DataStore, KeepsRemains, StoredObject } from "../datastore.ts";
 import { objectStream } from "../object-stream.ts";
 import { RemoteError } from "../remote-error.ts";
 import type { Retrier } from "../retry.ts";
@@ -11,6 +11,7 @@ import { createS3Client, DEFAULT_TIME_LIMITS, type S3Connection, type TimeLimits
 import { translateS3Error } from "./s3-errors.ts";
 import { listObjects } from "./s3-listing.ts";
 import { putContent } from "./s3-put.ts";
+import { abortUploads } from "./s3-unfinished.ts";
 
 export interface S3StoreOptions {
   readonly connection: S3Connection;
@@ -37,7 +38,7 @@ export function openS3Store(options: S3StoreOptions): S3Store {
   return new S3Store(client, bucket, `bucket '${bucket}' at ${host}`, options);
 }
 
-export class S3Store implements DataStore {
+export class S3Store implements DataStore, KeepsRemains {
   readonly label: string;
   readonly #client: S3Client;
   readonly #bucket: string;
@@ -110,6 +111,16 @@ export class S3Store implements DataStore {
     } catch (error) {
       signal.throwIfAborted();
       throw translateS3Error(error, `${this.#name(key)} cannot be put`);
+    }
+  }
+
+  async discardUnfinished(prefix: string, signal: AbortSignal): Promise<void> {
+    try {
+      signal.throwIfAborted();
+      await abortUploads(this.#client, this.#bucket, prefix, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw translateS3Error(error, `Unfinished uploads in ${this.label} cannot be aborted`);
     }
   }
 
