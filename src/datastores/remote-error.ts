@@ -44,3 +44,11 @@ export class RemoteError extends Error {
     return this.reason === "bucket_missing" || this.reason === "object_missing";
   }
 }
+
+/** The trouble that was told before, by this error or by one that caused it: telling it again would only blur it. */
+export function findRemoteError(error: unknown): RemoteError | undefined {
+  for (let inner: unknown = error; inner instanceof Error; inner = inner.cause) {
+    if (inner instanceof RemoteError) return inner;
+  }
+  return undefined;
+}

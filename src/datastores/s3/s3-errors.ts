@@ -1,18 +1,15 @@
-import { RemoteError, type RemoteReason } from "../remote-error.ts";
+import { judgeConnection, type Judgement } from "../connection-trouble.ts";
+import { findRemoteError, RemoteError } from "../remote-error.ts";
+import { parseRetryAfter } from "../retry-after.ts";
 
 /** What an error of the SDK, of the socket below it or of the parser above it may carry. All of it is optional. */
 interface SdkError {
   readonly name?: string;
-  readonly code?: string;
+  /** A number in errors of the platform. */
+  readonly code?: unknown;
   readonly cause?: unknown;
   readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string };
   readonly $response?: { readonly statusCode?: number; readonly headers?: Readonly<Record<string, string>> };
-}
-
-interface Judgement {
-  readonly reason: RemoteReason;
-  readonly retryable: boolean;
-  readonly fact: string;
 }
 
 const DENIED: Judgement = { reason: "denied", retryable: false, fact: "the store refused access" };
@@ -21,54 +18,43 @@ const DAMAGED: Judgement = { reason: "corrupted", retryable: true, fact: "the by
 const BROKEN: Judgement = { reason: "server_error", retryable: true, fact: "the store had an error of its own" };
 const REFUSED: Judgement = { reason: "invalid", retryable: false, fact: "the store refused the request" };
 
-const BY_NAME: Readonly<Record<string, Judgement>> = {
-  NoSuchBucket: { reason: "bucket_missing", retryable: false, fact: "the bucket does not exist" },
-  NoSuchKey: { reason: "object_missing", retryable: false, fact: "the object does not exist" },
-  AccessDenied: DENIED,
-  AllAccessDisabled: DENIED,
-  AccountProblem: DENIED,
-  InvalidAccessKeyId: { ...DENIED, fact: "the store does not know the access key id" },
-  SignatureDoesNotMatch: { ...DENIED, fact: "the secret access key does not belong to the access key id" },
-  AuthorizationHeaderMalformed: { ...DENIED, fact: "the store did not accept the signature; is the region right?" },
-  ExpiredToken: { ...DENIED, fact: "the credentials have expired" },
-  RequestTimeTooSkewed: { ...DENIED, fact: "the clocks of this server and of the store differ too much" },
-  QuotaExceeded: { ...DENIED, fact: "the quota at the store is used up" },
-  SlowDown: BUSY,
-  TooManyRequests: BUSY,
-  Throttling: BUSY,
-  ServiceUnavailable: BUSY,
-  RequestTimeout: { reason: "unreachable", retryable: true, fact: "the store waited too long for the request" },
-  BadDigest: DAMAGED,
-  InvalidDigest: DAMAGED,
-  XAmzContentSHA256Mismatch: DAMAGED,
-  IncompleteBody: DAMAGED,
-  OperationAborted: { ...BROKEN, fact: "another change of the same object was under way" },
-  InternalError: BROKEN,
-  NoSuchUpload: { ...REFUSED, fact: "the store no longer knows the upload" },
-  InvalidBucketName: { ...REFUSED, fact: "the store does not accept the bucket's name" },
-  KeyTooLongError: { ...REFUSED, fact: "the key is too long for the store" },
-  EntityTooLarge: { ...REFUSED, fact: "the object is too large for the store" },
-  NotImplemented: { ...REFUSED, fact: "the store does not offer this" },
-};
-
-const BY_SOCKET: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "nothing accepts connections there",
-  ECONNRESET: "the connection broke",
-  EPIPE: "the connection broke",
-  ECONNABORTED: "the connection broke",
-  ETIMEDOUT: "it did not answer in time",
-  EHOSTUNREACH: "there is no way to the host",
-  ENETUNREACH: "there is no way to the network",
-  ENOTFOUND: "the host's name is not known",
-  EAI_AGAIN: "the host's name could not be looked up",
-  ERR_STREAM_PREMATURE_CLOSE: "the answer broke off",
-};
+/** A map, because a name is what a server wrote: it may be one that every object of JavaScript has. */
+const BY_NAME = new Map<string, Judgement>(
+  Object.entries({
+    NoSuchBucket: { reason: "bucket_missing", retryable: false, fact: "the bucket does not exist" },
+    NoSuchKey: { reason: "object_missing", retryable: false, fact: "the object does not exist" },
+    AccessDenied: DENIED,
+    AllAccessDisabled: DENIED,
+    AccountProblem: DENIED,
+    InvalidAccessKeyId: { ...DENIED, fact: "the store does not know the access key id" },
+    SignatureDoesNotMatch: { ...DENIED, fact: "the secret access key does not belong to the access key id" },
+    AuthorizationHeaderMalformed: { ...DENIED, fact: "the store did not accept the signature; is the region right?" },
+    ExpiredToken: { ...DENIED, fact: "the credentials have expired" },
+    RequestTimeTooSkewed: { ...DENIED, fact: "the clocks of this server and of the store differ too much" },
+    QuotaExceeded: { ...DENIED, fact: "the quota at the store is used up" },
+    SlowDown: BUSY,
+    TooManyRequests: BUSY,
+    Throttling: BUSY,
+    ServiceUnavailable: BUSY,
+    RequestTimeout: { reason: "unreachable", retryable: true, fact: "the store waited too long for the request" },
+    BadDigest: DAMAGED,
+    InvalidDigest: DAMAGED,
+    XAmzContentSHA256Mismatch: DAMAGED,
+    IncompleteBody: DAMAGED,
+    OperationAborted: { ...BROKEN, fact: "another change of the same object was under way" },
+    InternalError: BROKEN,
+    NoSuchUpload: { ...REFUSED, fact: "the store no longer knows the upload" },
+    InvalidBucketName: { ...REFUSED, fact: "the store does not accept the bucket's name" },
+    KeyTooLongError: { ...REFUSED, fact: "the key is too long for the store" },
+    EntityTooLarge: { ...REFUSED, fact: "the object is too large for the store" },
+    NotImplemented: { ...REFUSED, fact: "the store does not offer this" },
+  }),
+);
 
 /** `what` begins the sentence: `Object 'x' of bucket 'y' at https://s3.example.org cannot be read`. */
 export function translateS3Error(error: unknown, what: string): RemoteError {
-  for (let inner: unknown = error; inner instanceof Error; inner = inner.cause) {
-    if (inner instanceof RemoteError) return inner;
-  }
+  const told = findRemoteError(error);
+  if (told !== undefined) return told;
   const facts = (error ?? {}) as SdkError;
   const status = facts.$metadata?.httpStatusCode ?? facts.$response?.statusCode ?? null;
   const requestId = plainRequestId(facts.$metadata?.requestId);
@@ -85,21 +71,21 @@ export function translateS3Error(error: unknown, what: string): RemoteError {
     retryable,
     status,
     requestId,
-    retryAfterMs: retryAfterMs(facts),
+    retryAfterMs: parseRetryAfter(facts.$response?.headers?.["retry-after"]),
   });
 }
 
 function judge(facts: SdkError, status: number | null): Judgement {
-  const named = BY_NAME[facts.name ?? ""];
+  const named = BY_NAME.get(facts.name ?? "");
   if (named !== undefined) return named;
-  const socket = BY_SOCKET[facts.code ?? ""];
-  if (socket !== undefined) return { reason: "unreachable", retryable: true, fact: socket };
+  const code = typeof facts.code === "string" ? facts.code : "";
+  const connection = judgeConnection(code);
+  if (connection !== undefined) return connection;
   if (facts.name === "TimeoutError") {
     return { reason: "unreachable", retryable: true, fact: "it did not answer in time" };
   }
-  if (isTlsTrouble(facts.code ?? "")) {
-    return { reason: "unreachable", retryable: false, fact: `no secure connection is possible (${facts.code})` };
-  }
+  // Of Node's HTTP parser: what answers there does not speak HTTP.
+  if (code.startsWith("HPE_")) return notS3();
   if (status !== null) return judgeStatus(status, facts);
   return {
     reason: "server_error",
@@ -131,10 +117,6 @@ function notS3(): Judgement {
   return { reason: "server_error", retryable: true, fact: "the answer is not one of an S3 store" };
 }
 
-function isTlsTrouble(code: string): boolean {
-  return /CERT|^ERR_TLS|^ERR_SSL|^EPROTO$|SELF_SIGNED|UNABLE_TO_VERIFY|HPE_/.test(code);
-}
-
 function isPlainName(name: string | undefined): name is string {
   return name !== undefined && name !== "Error" && /^[A-Za-z][A-Za-z0-9]{1,60}$/.test(name);
 }
@@ -142,13 +124,4 @@ function isPlainName(name: string | undefined): name is string {
 /** A header of the server's, so it may be anything. */
 function plainRequestId(id: string | undefined): string | null {
   return id !== undefined && /^[\w.:/+=-]{1,100}$/.test(id) ? id : null;
-}
-
-/** Retry-After in seconds or as a date. */
-function retryAfterMs(facts: SdkError): number | null {
-  const header = facts.$response?.headers?.["retry-after"];
-  if (header === undefined) return null;
-  if (/^\d+$/.test(header)) return Number(header) * 1000;
-  const at = Date.parse(header);
-  return Number.isNaN(at) ? null : Math.max(0, at - Date.now());
 }

@@ -1,6 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { rmSync, truncateSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text as textOf } from "node:stream/consumers";
@@ -24,7 +26,11 @@ const live = new AbortController().signal;
 const guard = new AddressGuard({ allowPrivate: true, allow: [] });
 const credentials = { accessKeyId: "CANARYKEYID", secretAccessKey: "canarysecret" };
 
-function openStore(server: S3FaultServer, bucket: string, more: Partial<S3StoreOptions> = {}): S3Store {
+function openStore(
+  server: Pick<S3FaultServer, "endpoint">,
+  bucket: string,
+  more: Partial<S3StoreOptions> = {},
+): S3Store {
   return openS3Store({
     connection: { endpointUrl: server.endpoint, region: null, ...credentials },
     bucket,
@@ -167,6 +173,26 @@ test("the time that a store asks for is passed on", async () => {
   expect(error.retryAfterMs).toBeGreaterThan(20_000);
   bundle.server.faults = () => busy("soon");
   expect(await failure(bundle.plain.head("x", live))).toMatchObject({ retryAfterMs: null });
+});
+
+test("an error of a name that no store has is judged by its status", async () => {
+  await using bundle = await setUp();
+  bundle.server.faults = () => ({ kind: "error", status: 400, code: "constructor" });
+  const error = await failure(bundle.plain.read("x", 0, live));
+  expect(error).toMatchObject({ reason: "invalid", retryable: false, status: 400 });
+  expect(error.message).toContain("refused the request");
+});
+
+test("a server that does not speak HTTP is no S3 store", async () => {
+  const server = createServer((socket) => socket.resume().end("SSH-2.0-OpenSSH_9.2p1\r\n")).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const store = openStore({ endpoint }, "bucket");
+  const error = await failure(store.read("x", 0, live));
+  expect(error).toMatchObject({ reason: "server_error", status: null });
+  expect(error.message).toContain("not one of an S3 store");
+  await store.close();
+  await once(server.close(), "close");
 });
 
 test("a redirect is not followed", async () => {

@@ -1,15 +1,11 @@
-import { RemoteError, type RemoteReason } from "../remote-error.ts";
+import { judgeConnection, type Judgement } from "../connection-trouble.ts";
+import { findRemoteError, RemoteError } from "../remote-error.ts";
+import { parseRetryAfter } from "../retry-after.ts";
 
 /** The part of an answer that tells what became of the request. */
 export interface Outcome {
   readonly status: number;
   header(name: string): string | undefined;
-}
-
-interface Judgement {
-  readonly reason: RemoteReason;
-  readonly retryable: boolean;
-  readonly fact: string;
 }
 
 const REFUSED = { reason: "invalid", retryable: false } as const;
@@ -44,7 +40,7 @@ export function translateOutcome(outcome: Outcome, what: string, better?: Partia
   const { reason, retryable, fact } = { ...judge(status, outcome.header("location")), ...better };
   const requestId = outcome.header("x-trans-id") ?? outcome.header("x-openstack-request-id") ?? null;
   const details = requestId === null ? `HTTP ${status}` : `HTTP ${status}, request ${requestId}`;
-  const facts = { retryable, status, requestId, retryAfterMs: retryAfterMs(outcome.header("retry-after")) };
+  const facts = { retryable, status, requestId, retryAfterMs: parseRetryAfter(outcome.header("retry-after")) };
   return new RemoteError(reason, `${what}: ${fact} (${details}).`, facts);
 }
 
@@ -64,29 +60,10 @@ function to(location: string | undefined): string {
   return location !== undefined && URL.canParse(location) ? ` to ${new URL(location).origin}` : "";
 }
 
-const BY_CODE: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "nothing accepts connections there",
-  ECONNRESET: "the connection broke",
-  EPIPE: "the connection broke",
-  ECONNABORTED: "the connection broke",
-  ETIMEDOUT: "it did not answer in time",
-  EHOSTUNREACH: "there is no way to the host",
-  ENETUNREACH: "there is no way to the network",
-  ENOTFOUND: "the host's name is not known",
-  EAI_AGAIN: "the host's name could not be looked up",
-  ERR_STREAM_PREMATURE_CLOSE: "the answer broke off",
-  UND_ERR_SOCKET: "the connection broke",
-  UND_ERR_CONNECT_TIMEOUT: "it did not answer in time",
-  UND_ERR_HEADERS_TIMEOUT: "it did not answer in time",
-  UND_ERR_BODY_TIMEOUT: "the answer stopped in the middle",
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "the answer broke off",
-};
-
 /** For what is thrown instead of an answer. */
 export function translateTrouble(error: unknown, what: string): RemoteError {
-  for (let inner: unknown = error; inner instanceof Error; inner = inner.cause) {
-    if (inner instanceof RemoteError) return inner;
-  }
+  const told = findRemoteError(error);
+  if (told !== undefined) return told;
   const { code, path } = (error ?? {}) as { readonly code?: unknown; readonly path?: unknown };
   if (typeof path === "string") {
     // The near end: a file that was to be sent.
@@ -99,21 +76,10 @@ export function translateTrouble(error: unknown, what: string): RemoteError {
 }
 
 function judgeCode(code: string): Judgement {
-  const known = BY_CODE[code];
-  if (known !== undefined) return { reason: "unreachable", retryable: true, fact: known };
+  const connection = judgeConnection(code);
+  if (connection !== undefined) return connection;
   if (code === "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH") {
     return { ...REFUSED, fact: "its file changed while it was being sent" };
   }
-  if (/CERT|^ERR_TLS|^ERR_SSL|^EPROTO$|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code)) {
-    return { reason: "unreachable", retryable: false, fact: `no secure connection is possible (${code})` };
-  }
   return { reason: "server_error", retryable: true, fact: "the answer is not one of a Swift store" };
-}
-
-/** In seconds or as a date. */
-function retryAfterMs(header: string | undefined): number | null {
-  if (header === undefined) return null;
-  if (/^\d+$/.test(header)) return Number(header) * 1000;
-  const at = Date.parse(header);
-  return Number.isNaN(at) ? null : Math.max(0, at - Date.now());
 }
