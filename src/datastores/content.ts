@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { constants, type FileHandle, open } from "node:fs/promises";
 import type { Content } from "./datastore.ts";
 import { codeOf } from "./file-trouble.ts";
+import type { Piece } from "./plan-pieces.ts";
 import { RemoteError } from "./remote-error.ts";
 
 const CHUNK_BYTES = 1024 * 1024;
@@ -58,6 +59,13 @@ export async function md5Of(content: Content, signal: AbortSignal, start = 0, en
   const hash = createHash("md5");
   for await (const piece of readContent(content, signal, start, end)) hash.update(piece);
   return hash.digest();
+}
+
+/** The MD5 of each piece in turn. */
+export async function md5sOf(content: Content, pieces: readonly Piece[], signal: AbortSignal): Promise<Buffer[]> {
+  const md5s: Buffer[] = [];
+  for (const { start, end } of pieces) md5s.push(await md5Of(content, signal, start, end));
+  return md5s;
 }
 
 async function openSource(path: string) {

@@ -5,9 +5,9 @@ import {
   type S3Client,
 } from "@aws-sdk/client-s3";
 import type { StoredObject } from "../datastore.ts";
+import { plainEtag } from "../etag.ts";
 import { compareKeys } from "../key-path.ts";
 import { RemoteError } from "../remote-error.ts";
-import { plainEtag } from "./etag.ts";
 
 /** Where the next page begins: by the token of the page before, or by a key where servers are too old for tokens. */
 type Position =

@@ -9,12 +9,14 @@ import {
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
 import { forEachConcurrently } from "../concurrently.ts";
-import { md5Of, sizeOf } from "../content.ts";
+import { md5sOf, sizeOf } from "../content.ts";
 import type { Content, StoredObject } from "../datastore.ts";
+import { plainEtag } from "../etag.ts";
 import { codeOf } from "../file-trouble.ts";
+import { lookBeforePut, type Looking } from "../look-before-put.ts";
+import { type Piece, planPieces } from "../plan-pieces.ts";
 import { RemoteError } from "../remote-error.ts";
-import type { Retrier } from "../retry.ts";
-import { multipartEtag, type Part, plainEtag, planParts } from "./etag.ts";
+import { multipartEtag } from "./etag.ts";
 import { translateS3Error } from "./s3-errors.ts";
 
 /** Parts of one object under way at once. */
@@ -23,15 +25,16 @@ const PART_CONCURRENCY = 4;
 /** How long a failed upload waits for the server to forget its parts. */
 const ABANDON_MS = 10_000;
 
-export interface PutParts {
+/** The most parts that S3 takes. */
+const MAX_PARTS = 10_000;
+
+/** `retrier` repeats each request of several, so that a broken one does not cost those that succeeded. */
+export interface PutParts extends Looking {
   readonly client: S3Client;
   readonly bucket: string;
   /** `Object 'x' of bucket 'y' at https://...`. */
   readonly name: string;
   readonly partBytes: number;
-  /** For each request of several, so that a broken one does not cost those that succeeded. */
-  readonly retrier: Retrier;
-  readonly head: (key: string, signal: AbortSignal) => Promise<StoredObject | undefined>;
 }
 
 /**
@@ -44,12 +47,11 @@ export async function putContent(
   content: Content,
   signal: AbortSignal,
 ): Promise<StoredObject> {
-  const plan = planParts(sizeOf(content), parts.partBytes);
-  const md5s: Buffer[] = [];
-  for (const { start, end } of plan) md5s.push(await md5Of(content, signal, start, end));
+  const plan = planPieces(sizeOf(content), parts.partBytes, MAX_PARTS);
+  const md5s = await md5sOf(content, plan, signal);
   const [first] = md5s;
   const expected = plan.length === 1 && first !== undefined ? first.toString("hex") : multipartEtag(md5s);
-  const present = await lookUp(parts, key, signal);
+  const present = await lookBeforePut(parts, key, signal);
   if (present?.sizeBytes === sizeOf(content) && present.etag === expected) return present;
   const put: Put = { ...parts, key, content, expected, plan, md5s };
   return plan.length === 1 ? putWhole(put, signal) : putInParts(put, signal);
@@ -60,18 +62,8 @@ interface Put extends PutParts {
   readonly content: Content;
   /** The ETag of a store that makes them of MD5s. */
   readonly expected: string;
-  readonly plan: readonly Part[];
+  readonly plan: readonly Piece[];
   readonly md5s: readonly Buffer[];
-}
-
-/** Who may write but not look cannot be spared the upload. */
-async function lookUp(parts: PutParts, key: string, signal: AbortSignal): Promise<StoredObject | undefined> {
-  try {
-    return await parts.retrier.run(`look up '${key}'`, async () => parts.head(key, signal), signal);
-  } catch (error) {
-    if (error instanceof RemoteError && error.reason === "denied") return undefined;
-    throw error;
-  }
 }
 
 async function putWhole(put: Put, signal: AbortSignal): Promise<StoredObject> {
@@ -107,18 +99,18 @@ interface UploadInput {
 
 async function sendParts(put: Put, upload: UploadInput, signal: AbortSignal): Promise<(string | undefined)[]> {
   const etags: (string | undefined)[] = [];
-  const sendPart = async (part: Part, aborted: AbortSignal): Promise<void> => {
+  const sendPart = async (part: Piece, aborted: AbortSignal): Promise<void> => {
     const output = await send(put, part, aborted, async (body, either) => {
-      const input = { ...upload, PartNumber: part.number, ...body };
+      const input = { ...upload, PartNumber: part.index + 1, ...body };
       return put.client.send(new UploadPartCommand(input), { abortSignal: either });
     });
-    etags[part.number - 1] = output.ETag;
+    etags[part.index] = output.ETag;
   };
-  const work = async (part: Part, aborted: AbortSignal): Promise<void> => {
-    const what = `put part ${part.number} of '${put.key}'`;
+  const work = async (part: Piece, aborted: AbortSignal): Promise<void> => {
+    const what = `put part ${part.index + 1} of '${put.key}'`;
     await put.retrier.run(what, async () => translated(put, aborted, async () => sendPart(part, aborted)), aborted);
   };
-  const plan = async function* (): AsyncGenerator<Part> {
+  const plan = async function* (): AsyncGenerator<Piece> {
     yield* put.plan;
   };
   await forEachConcurrently(plan, PART_CONCURRENCY, work, signal);
@@ -186,13 +178,13 @@ interface Body {
 /** Hands one range of the content to a request, as a stream when it is a file, and lets go of the file afterwards. */
 async function send<T>(
   put: Put,
-  part: Part,
+  part: Piece,
   signal: AbortSignal,
   request: (body: Body, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const facts = {
     ContentLength: part.end - part.start,
-    ContentMD5: put.md5s[part.number - 1]?.toString("base64") ?? "",
+    ContentMD5: put.md5s[part.index]?.toString("base64") ?? "",
   };
   if (put.content.kind === "bytes") {
     return request({ Body: put.content.bytes.subarray(part.start, part.end), ...facts }, signal);

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { plainEtag } from "../etag.ts";
 import type { Outcome } from "./swift-errors.ts";
 
 /**
@@ -12,7 +13,7 @@ export function segmentsEtag(md5s: readonly Buffer[]): string {
 
 /** From an answer about one object. */
 export function answeredEtag(answer: Outcome): string | null {
-  const etag = unquoted(answer.header("etag"));
+  const etag = plainEtag(answer.header("etag"));
   const isLarge =
     answer.header("x-static-large-object") !== undefined || answer.header("x-object-manifest") !== undefined;
   return etag !== null && isLarge ? marked(etag) : etag;
@@ -23,8 +24,8 @@ export function listedEtag(row: {
   readonly hash?: string | undefined;
   readonly slo_etag?: string | undefined;
 }): string | null {
-  const etag = unquoted(row.slo_etag);
-  return etag === null ? unquoted(row.hash) : marked(etag);
+  const etag = plainEtag(row.slo_etag);
+  return etag === null ? plainEtag(row.hash) : marked(etag);
 }
 
 /** As the store itself writes it. */
@@ -34,8 +35,4 @@ export function unmarked(etag: string): string {
 
 function marked(etag: string): string {
   return `${etag}-segments`;
-}
-
-function unquoted(etag: string | undefined): string | null {
-  return etag === undefined ? null : etag.replace(/^"|"$/g, "");
 }

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { forEachConcurrently } from "../concurrently.ts";
-import type { StoredObject } from "../datastore.ts";
+import type { Looking } from "../look-before-put.ts";
+import type { Piece } from "../plan-pieces.ts";
 import { RemoteError } from "../remote-error.ts";
-import type { Retrier } from "../retry.ts";
 import { bucketMissing, contentHeaders, deliverBytes, requireStored, send, type Upload } from "./delivery.ts";
 import { unmarked } from "./etag.ts";
 import { containerPath, objectPath } from "./object-path.ts";
-import { type Segment, segmentKey, segmentsBucket, segmentsPrefix } from "./segments.ts";
+import { segmentKey, segmentsBucket, segmentsPrefix } from "./segments.ts";
 import { translateOutcome } from "./swift-errors.ts";
 
 /** Segments of one object under way at once. */
@@ -15,13 +15,10 @@ const SEGMENT_CONCURRENCY = 4;
 /** How long a failed upload tries to take its segments back. */
 const ABANDON_MS = 10_000;
 
-interface LargeUpload extends Upload {
-  readonly retrier: Retrier;
-  readonly head: (key: string, signal: AbortSignal) => Promise<StoredObject | undefined>;
-}
+interface LargeUpload extends Upload, Looking {}
 
 interface Segmented extends LargeUpload {
-  readonly plan: readonly Segment[];
+  readonly plan: readonly Piece[];
   readonly md5s: readonly string[];
   /** The container of the segments, and what their names begin with. */
   readonly segments: string;
@@ -36,7 +33,7 @@ interface Segmented extends LargeUpload {
  */
 export async function putInSegments(
   upload: LargeUpload,
-  plan: readonly Segment[],
+  plan: readonly Piece[],
   md5s: readonly Buffer[],
   signal: AbortSignal,
 ): Promise<void> {
@@ -50,7 +47,7 @@ export async function putInSegments(
   const { retrier, object } = put;
   await requireSegmentsBucket(put, signal);
   try {
-    const deliver = async (segment: Segment, aborted: AbortSignal): Promise<void> => {
+    const deliver = async (segment: Piece, aborted: AbortSignal): Promise<void> => {
       const what = `put segment ${segment.index + 1} of '${object.key}'`;
       const attempt = async (): Promise<void> =>
         deliverBytes(put, pathOf(put, segment), put.md5s[segment.index] ?? "", segment, aborted);
@@ -124,7 +121,7 @@ async function requireSegmentsBucket(put: Segmented, signal: AbortSignal): Promi
 
 /** Only ever this upload's segments, whose names nobody else has. */
 async function abandon(put: Segmented): Promise<void> {
-  const remove = async (segment: Segment, signal: AbortSignal): Promise<void> => {
+  const remove = async (segment: Piece, signal: AbortSignal): Promise<void> => {
     await send(put, { method: "DELETE", path: pathOf(put, segment), isLast: true }, signal);
   };
   try {
@@ -134,7 +131,7 @@ async function abandon(put: Segmented): Promise<void> {
   }
 }
 
-function pathOf(put: Segmented, { index }: Segment): string {
+function pathOf(put: Segmented, { index }: Piece): string {
   return objectPath(put.segments, segmentKey(put.prefix, index));
 }
 

@@ -1,24 +1,5 @@
 /** The most that a list of segments holds; the store's own default. */
-const MAX_SEGMENTS = 1000;
-const MIB = 1024 * 1024;
-
-export interface Segment {
-  /** From 0. */
-  readonly index: number;
-  readonly start: number;
-  /** Not included. */
-  readonly end: number;
-}
-
-/** How an object is cut. A function of the size alone, so that the same content has the same ETag next time. */
-export function planSegments(sizeBytes: number, segmentBytes: number): Segment[] {
-  const each = Math.max(segmentBytes, Math.ceil(sizeBytes / MAX_SEGMENTS / MIB) * MIB);
-  return Array.from({ length: Math.max(1, Math.ceil(sizeBytes / each)) }, (_, index) => ({
-    index,
-    start: index * each,
-    end: Math.min(sizeBytes, (index + 1) * each),
-  }));
-}
+export const MAX_SEGMENTS = 1000;
 
 /** Where segments are kept: beside the bucket, as the field's other clients do it, so that they are no results. */
 export function segmentsBucket(bucket: string): string {
