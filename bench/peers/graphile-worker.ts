@@ -109,8 +109,8 @@ async function startPostgres(folder: string): Promise<Postgres | string> {
   return {
     url: `postgres://bench@127.0.0.1:${port}/postgres`,
     cpuMs: () => cpuOfFamily(server.pid as number),
-    // "Fast": ends the connections.
-    [Symbol.asyncDispose]: async () => end(server, "SIGINT"),
+    // "Smart": waits until the clients have gone, who would otherwise be told of a fatal error.
+    [Symbol.asyncDispose]: async () => end(server, "SIGTERM"),
   };
 }
 
