@@ -14,7 +14,8 @@ module.exports = function launch(program) {
   // In a checkout the sources run as they are; the package ships them compiled.
   var source = path.join(root, "src", "main.ts");
   var entry = fs.existsSync(source) ? source : path.join(root, "dist", "main.js");
-  import(require("url").pathToFileURL(entry).href).then(function (main) {
+  // A failure to load ends the process with its stack, which is what whoever broke the installation needs.
+  void import(require("url").pathToFileURL(entry).href).then(function (main) {
     return main.main(program, process.argv.slice(2));
   });
 };
@@ -46,7 +47,9 @@ function useBundledNode(root, program) {
     });
   });
   child.on("exit", function (code, signal) {
-    if (signal === null) return process.exit(code);
+    if (signal === null) {
+      process.exit(code);
+    }
     process.removeAllListeners(signal);
     process.kill(process.pid, signal);
   });
