@@ -108,7 +108,7 @@ function banner(env: Record<string, string>, framework: string, startedAt: Date)
 }
 
 /** `Fri Jul  6 08:12:32 UTC 2018`, as `date` prints it in the C locale. */
-export function unixDate(time: Date): string {
+function unixDate(time: Date): string {
   const [weekday, day, month, year, clock] = time.toUTCString().replace(",", "").split(" ");
   return `${weekday} ${month} ${String(Number(day)).padStart(2, " ")} ${clock} UTC ${year}`;
 }

@@ -65,16 +65,6 @@ export function runNotFound(id: string): ServiceError {
   );
 }
 
-export function runIdAmbiguous(prefix: string, ids: readonly string[]): ServiceError {
-  return new ServiceError(
-    "conflict",
-    "run_id_ambiguous",
-    `'${prefix}' is the beginning of ${ids.length} run ids: ${ids.slice(0, 5).join(", ")}${ids.length > 5 ? ", …" : ""}.`,
-    "Give more characters of the id.",
-    { details: ids },
-  );
-}
-
 export function runNotEnded(id: string, state: string): ServiceError {
   return new ServiceError(
     "conflict",
@@ -172,11 +162,6 @@ export function tooManyDevices(wanted: number, present: number, kind: string): S
     `The run asks for ${wanted} devices, and this machine has ${present} (${kind}).`,
     "Ask for a smaller size, or raise devices.cpu_slots in the configuration where slots are CPU slots.",
   );
-}
-
-/** `what` cannot be done by this version or this installation. */
-export function notSupported(what: string, hint: string): ServiceError {
-  return new ServiceError("invalid", "not_supported", what, hint);
 }
 
 export function directoryRootNotAllowed(root: string): ServiceError {

@@ -27,7 +27,11 @@ test("the packed package runs from its compiled files, and tells an old Node wha
     const version = await runProgram(join(root, "bin", "trainyard"), ["--version"], {
       env: { PATH: process.env["PATH"] ?? "" },
     });
-    expect(version).toMatchObject({ code: 0, stdout: expect.stringMatching(/^trainyard \d+\.\d+\.\d+\n$/), stderr: "" });
+    expect(version).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^trainyard \d+\.\d+\.\d+\n$/),
+      stderr: "",
+    });
     const help = await runProgram(join(root, "bin", "bx"), ["ml", "help"]);
     expect(help).toMatchObject({ code: 0, stdout: expect.stringContaining("bx ml") });
 
