@@ -1,13 +1,9 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { randomBytes, randomUUID } from "node:crypto";
-import { once } from "node:events";
-import { mkdir, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
+import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
-import { promisify } from "node:util";
 import { findMissing } from "./availability.ts";
+import { Daemons, freePorts } from "./daemons.ts";
 
 /**
  * A real S3 server for tests: Ceph's gateway over one monitor and one storage daemon that keeps everything in memory.
@@ -36,18 +32,16 @@ const START_DEADLINE_MS = 100_000;
 /** Ceph's unix sockets allow for about 100 characters in all. */
 const MAX_FOLDER_LENGTH = 70;
 
-const ENVIRONMENT = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LANG: "C.UTF-8" };
-
 export async function startRadosgw(): Promise<Radosgw> {
   const missing = findMissing(RADOSGW_PROGRAMS);
   if (missing.length > 0)
     throw new Error(`Not installed: ${missing.join(", ")} (Debian: ceph-mon ceph-osd radosgw ceph-common).`);
-  const cluster = new Cluster(await makeFolder(), AbortSignal.timeout(START_DEADLINE_MS));
+  const daemons = new Daemons(await makeFolder());
   try {
-    return await cluster.start();
+    return await new Cluster(daemons, AbortSignal.timeout(START_DEADLINE_MS)).start();
   } catch (error) {
-    const report = await cluster.lastWords();
-    await cluster.stop();
+    const report = await daemons.lastWords();
+    await daemons.stop();
     throw new Error(`radosgw did not start.\n${report}`, { cause: error });
   }
 }
@@ -58,22 +52,21 @@ async function makeFolder(): Promise<string> {
 }
 
 class Cluster {
-  readonly #folder: string;
+  readonly #daemons: Daemons;
   readonly #deadline: AbortSignal;
-  readonly #daemons = new Map<string, ChildProcess>();
-  #leash: ChildProcess | undefined;
 
-  constructor(folder: string, deadline: AbortSignal) {
-    this.#folder = folder;
+  constructor(daemons: Daemons, deadline: AbortSignal) {
+    this.#daemons = daemons;
     this.#deadline = deadline;
   }
 
   async start(): Promise<Radosgw> {
     const [monitorPort = 0, gatewayPort = 0] = await freePorts(2);
+    const { folder } = this.#daemons;
     const fsid = randomUUID();
-    for (const name of ["mon", "osd", "rgw", "run", "log"]) await mkdir(join(this.#folder, name));
+    for (const name of ["mon", "osd", "rgw", "run"]) await mkdir(this.#path(name));
     await writeFile(this.#path("keyring"), keyring(), { mode: 0o600 });
-    await writeFile(this.#path("ceph.conf"), configuration(this.#folder, fsid, monitorPort, gatewayPort));
+    await writeFile(this.#path("ceph.conf"), configuration(folder, fsid, monitorPort, gatewayPort));
     await this.#startMonitor(fsid, monitorPort);
     await this.#startStorage();
     await this.#launch("rgw", "radosgw", ["-f", "-n", "client.rgw"]);
@@ -83,33 +76,16 @@ class Cluster {
     await Promise.all([
       this.#makeUser("trainer", keys),
       this.#makeUser("stranger", other),
-      this.#untilAnswers(endpoint),
+      this.#daemons.untilAnswers(endpoint, this.#deadline),
     ]);
-    const stop = async (): Promise<void> => this.stop();
+    const stop = async (): Promise<void> => this.#daemons.stop();
     return { endpoint, region: "default", ...keys, other, stop, [Symbol.asyncDispose]: stop };
-  }
-
-  /** Nothing is worth keeping, so nothing is asked to end politely. */
-  async stop(): Promise<void> {
-    const running = [...this.#daemons.values()].filter(isAlive);
-    const ends = running.map(async (daemon) => once(daemon, "exit"));
-    for (const daemon of running) daemon.kill("SIGKILL");
-    await Promise.all(ends);
-    this.#leash?.kill("SIGKILL");
-    await rm(this.#folder, { recursive: true, force: true });
-  }
-
-  async lastWords(): Promise<string> {
-    const logs = [...this.#daemons.keys()].map(async (name) => {
-      const text = await readFile(this.#path(`log/${name}.out`), "utf8").catch(() => "(no output)");
-      return `${name}: ${text.split("\n").slice(-6).join("\n")}`;
-    });
-    return (await Promise.all(logs)).join("\n");
   }
 
   async #startMonitor(fsid: string, port: number): Promise<void> {
     const map = this.#path("monmap");
-    await this.#run("monmaptool", ["--create", "--fsid", fsid, "--addv", "a", `[v2:127.0.0.1:${port}]`, map]);
+    const monitor = ["--create", "--fsid", fsid, "--addv", "a", `[v2:127.0.0.1:${port}]`, map];
+    await this.#daemons.run("monmaptool", monitor, this.#deadline);
     await this.#run("ceph-mon", ["--mkfs", "-i", "a", "--monmap", map, "--keyring", this.#path("keyring")]);
     await this.#launch("mon", "ceph-mon", ["-f", "-i", "a"]);
   }
@@ -130,77 +106,21 @@ class Cluster {
     await this.#run("radosgw-admin", ["-n", "client.rgw", "--admin-socket=", "user", "create", ...who, ...keys]);
   }
 
-  async #untilAnswers(endpoint: string): Promise<void> {
-    for (;;) {
-      this.#deadline.throwIfAborted();
-      for (const [name, daemon] of this.#daemons) {
-        if (!isAlive(daemon)) throw new Error(`${name} ended with ${daemon.exitCode ?? daemon.signalCode}.`);
-      }
-      const status = await fetch(endpoint).then(
-        (answer) => answer.status,
-        () => 0, // Not listening yet.
-      );
-      if (status === 200) return;
-      await delay(50);
-    }
-  }
-
   async #run(program: string, args: readonly string[]): Promise<void> {
-    const all = ["-c", this.#path("ceph.conf"), ...args];
-    const options = { cwd: this.#folder, env: ENVIRONMENT, signal: this.#deadline };
-    await promisify(execFile)(program, program === "monmaptool" ? args : all, options);
+    await this.#daemons.run(program, ["-c", this.#path("ceph.conf"), ...args], this.#deadline);
   }
 
   async #launch(name: string, program: string, args: readonly string[]): Promise<void> {
-    await using log = await open(this.#path(`log/${name}.out`), "a");
-    const daemon = spawn(program, ["-c", this.#path("ceph.conf"), ...args], {
-      cwd: this.#folder,
-      env: ENVIRONMENT,
-      stdio: ["ignore", log.fd, log.fd],
-    });
-    await once(daemon, "spawn");
-    this.#daemons.set(name, daemon);
-    this.#tighten();
-  }
-
-  /**
-   * A shell that waits on a pipe from this process, and when the pipe ends (also when this process was killed) ends
-   * the daemons by their ids and removes the folder.
-   */
-  #tighten(): void {
-    const pids = [...this.#daemons.values()].map(({ pid }) => String(pid));
-    const before = this.#leash;
-    this.#leash = spawn("/bin/sh", ["-c", 'read -r _; kill -KILL "$@"; rm -rf "$0"', this.#folder, ...pids], {
-      detached: true,
-      stdio: ["pipe", "ignore", "ignore"],
-    });
-    this.#leash.unref();
-    before?.kill("SIGKILL");
+    await this.#daemons.launch(name, program, ["-c", this.#path("ceph.conf"), ...args]);
   }
 
   #path(name: string): string {
-    return join(this.#folder, name);
+    return this.#daemons.path(name);
   }
-}
-
-function isAlive(daemon: ChildProcess): boolean {
-  return daemon.exitCode === null && daemon.signalCode === null;
 }
 
 function makeKeys(name: string): S3Keys {
   return { accessKeyId: `${name.toUpperCase()}KEY`, secretAccessKey: randomBytes(20).toString("hex") };
-}
-
-/** Ports that were free a moment ago: all held at once, so that they differ. */
-async function freePorts(count: number): Promise<number[]> {
-  const holders = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(holders.map(async (holder) => once(holder, "listening")));
-  const ports = holders.map((holder) => {
-    const address = holder.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
-  });
-  await Promise.all(holders.map(async (holder) => once(holder.close(), "close")));
-  return ports;
 }
 
 /** Ceph's own secrets between its daemons: type 1, time of making, length 16, 16 bytes. */
@@ -237,7 +157,7 @@ err to stderr = true
 admin socket = ${folder}/run/$name.asok
 pid file =
 run dir = ${folder}/run
-crash dir = ${folder}/log
+crash dir = ${folder}/run
 osd pool default size = 1
 osd pool default min size = 1
 osd pool default pg num = 4
