@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findMissing } from "../test/servers/availability.ts";
+import { findMissing } from "../test/servers/programs.ts";
 import { RADOSGW_PROGRAMS } from "../test/servers/radosgw.ts";
 import { SWIFT_PROGRAMS } from "../test/servers/swift-keystone.ts";
 
@@ -81,6 +81,12 @@ export const REQUIREMENTS: readonly Requirement[] = [
     for: "archives made by zip and read by unzip",
     packages: ["zip", "unzip"],
     isThere: () => hasPrograms("zip", "unzip"),
+  },
+  {
+    name: "curl",
+    for: "the pages that speak to the service without `bx`",
+    packages: ["curl"],
+    isThere: () => hasPrograms("curl"),
   },
 ];
 

@@ -6,7 +6,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { describe, expect, test } from "vitest";
 import { isAvailable } from "../../tools/requirements.ts";
-import { isLeftOut } from "../servers/availability.ts";
 import { startRadosgw } from "../servers/radosgw.ts";
 import { comparable, matches, Names } from "./docs-output.ts";
 import { type Page, readPage, type Step } from "./docs-page.ts";
@@ -86,7 +85,7 @@ function stepsOf(page: Page): readonly Step[] {
 function canRun(page: Page): boolean {
   const commands = stepsOf(page).map(({ command }) => command);
   if (commands.some((command) => /\b(un)?zip /.test(command)) && !isAvailable("info-zip")) return false;
-  if (commands.some((command) => /\bcurl /.test(command)) && isLeftOut(["curl"])) return false;
+  if (commands.some((command) => /\bcurl /.test(command)) && !isAvailable("curl")) return false;
   const builds = commands.some((command) => command.startsWith("trainyard environments build"));
   if (builds && !isAvailable("package-index")) return false;
   if (page.needsSwift && !isAvailable("swift")) return false;

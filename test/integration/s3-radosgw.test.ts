@@ -20,8 +20,8 @@ import { createDataStores } from "../../src/datastores/open-store.ts";
 import { Retrier } from "../../src/datastores/retry.ts";
 import { openS3Store } from "../../src/datastores/s3/s3-store.ts";
 import { downloadBucket, uploadTree } from "../../src/datastores/transfer.ts";
-import { isLeftOut } from "../servers/availability.ts";
-import { RADOSGW_PROGRAMS, type Radosgw, type S3Keys, startRadosgw } from "../servers/radosgw.ts";
+import { isAvailable } from "../../tools/requirements.ts";
+import { type Radosgw, type S3Keys, startRadosgw } from "../servers/radosgw.ts";
 
 const MIB = 1024 * 1024;
 const live = new AbortController().signal;
@@ -31,7 +31,7 @@ const network = { allowPrivate: true, allow: [] };
 let server: Radosgw;
 let admin: S3Client;
 
-describe.skipIf(isLeftOut(RADOSGW_PROGRAMS))("a real S3 server", () => {
+describe.skipIf(!isAvailable("s3"))("a real S3 server", () => {
   beforeAll(async () => {
     server = await startRadosgw();
     const { endpoint, region, accessKeyId, secretAccessKey } = server;

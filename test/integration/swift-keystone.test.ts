@@ -14,10 +14,10 @@ import { openS3Store } from "../../src/datastores/s3/s3-store.ts";
 import type { SwiftConnection } from "../../src/datastores/swift/swift-login.ts";
 import { openSwiftStore, type SwiftStoreOptions } from "../../src/datastores/swift/swift-store.ts";
 import { downloadBucket, uploadTree } from "../../src/datastores/transfer.ts";
-import { isLeftOut } from "../servers/availability.ts";
+import { isAvailable } from "../../tools/requirements.ts";
 import { RawSwift } from "../servers/raw-swift.ts";
 import { MAX_OBJECT_BYTES } from "../servers/swift-configuration.ts";
-import { startSwiftKeystone, SWIFT_PROGRAMS, type SwiftKeystone } from "../servers/swift-keystone.ts";
+import { startSwiftKeystone, type SwiftKeystone } from "../servers/swift-keystone.ts";
 
 const MIB = 1024 * 1024;
 const live = new AbortController().signal;
@@ -27,7 +27,7 @@ const network = { allowPrivate: true, allow: [] };
 let server: SwiftKeystone;
 let raw: RawSwift;
 
-describe.skipIf(isLeftOut(SWIFT_PROGRAMS))("a real Swift with a real Keystone", () => {
+describe.skipIf(!isAvailable("swift"))("a real Swift with a real Keystone", () => {
   beforeAll(async () => {
     server = await startSwiftKeystone();
     raw = await RawSwift.login(server);

@@ -2,8 +2,8 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findMissing } from "./availability.ts";
 import { Daemons, freePorts } from "./daemons.ts";
+import { requirePrograms } from "./programs.ts";
 
 /**
  * A real S3 server for tests: Ceph's gateway over one monitor and one storage daemon that keeps everything in memory.
@@ -33,9 +33,7 @@ const START_DEADLINE_MS = 100_000;
 const MAX_FOLDER_LENGTH = 70;
 
 export async function startRadosgw(): Promise<Radosgw> {
-  const missing = findMissing(RADOSGW_PROGRAMS);
-  if (missing.length > 0)
-    throw new Error(`Not installed: ${missing.join(", ")} (Debian: ceph-mon ceph-osd radosgw ceph-common).`);
+  requirePrograms(RADOSGW_PROGRAMS);
   const daemons = new Daemons(await makeFolder());
   try {
     return await new Cluster(daemons, AbortSignal.timeout(START_DEADLINE_MS)).start();

@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { findMissing } from "./availability.ts";
 import { Daemons, freePorts } from "./daemons.ts";
 import { KeystoneAdmin } from "./keystone-admin.ts";
+import { requirePrograms } from "./programs.ts";
 import {
   fernetKey,
   keystoneConfiguration,
@@ -70,8 +70,7 @@ const OTHER_REGION = "london";
 const DOMAIN = "1234567";
 
 export async function startSwiftKeystone(): Promise<SwiftKeystone> {
-  const missing = findMissing(SWIFT_PROGRAMS);
-  if (missing.length > 0) throw new Error(`Not installed: ${missing.join(", ")} (see tools/requirements.ts).`);
+  requirePrograms(SWIFT_PROGRAMS);
   const folder = await mkdtemp(join(tmpdir(), "ty-swift-"));
   const daemons = new Daemons(folder);
   try {

@@ -10,12 +10,9 @@ export function findMissing(programs: readonly string[]): string[] {
   return programs.filter((program) => !folders.some((folder) => isExecutable(join(folder, program))));
 }
 
-/**
- * Whether tests that need the programs are left out. In CI nothing may be left out: there the tests run, and fail with
- * the name of what is missing.
- */
-export function isLeftOut(programs: readonly string[]): boolean {
-  return findMissing(programs).length > 0 && process.env["CI"] !== "true";
+export function requirePrograms(programs: readonly string[]): void {
+  const missing = findMissing(programs);
+  if (missing.length > 0) throw new Error(`Not installed: ${missing.join(", ")} (see tools/requirements.ts).`);
 }
 
 function isExecutable(path: string): boolean {
