@@ -24,7 +24,9 @@ case "$1 $2" in
 "pip compile")
   grep -q impossible "$3" && { echo "error: No solution found when resolving dependencies" >&2; exit 1; }
   grep -q offline "$3" && { echo "error: Failed to fetch: https://ann:canary@index.example/" >&2; exit 2; }
-  sed 's/$/==1.0/' "$3" ;;
+  in=$3
+  while [ "$1" != --output-file ]; do shift; done
+  sed 's/$/==1.0/' "$in" > "$2" ;;
 "venv --python")
   mkdir -p "$4/bin"
   printf '#!/bin/sh\\nexec /bin/sh %s/probe "$@"\\n' "$state" > "$4/bin/python"
@@ -186,6 +188,13 @@ test.each([
   const failure = await builder.lock({ ...ORDER, choices: [[requirement]] }, never).catch((error: unknown) => error);
   expect(failure).toMatchObject({ trouble, message: expect.stringContaining(words) });
   expect(JSON.stringify(failure)).not.toContain("canary");
+});
+
+test("a long lock is whole", async () => {
+  const { builder } = await setup();
+  const many = Array.from({ length: 5_000 }, (_, i) => `package-with-a-long-name-${i}`);
+  const { lock } = await builder.lock({ ...ORDER, choices: [many] }, never);
+  expect(lock.trim().split("\n")).toHaveLength(many.length + 1);
 });
 
 test("the first list that can be resolved is taken", async () => {

@@ -85,7 +85,7 @@ function lineSplitter(onLine: (line: string) => void): { push(text: string): voi
   };
 }
 
-/** Hands the text to `use` as a file, which is gone afterwards. */
+/** Hands the text to `use` as a file in a folder of its own, which is gone afterwards. */
 export async function withFile<T>(text: string, use: (path: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "trainyard-lock-"));
   try {

@@ -1,4 +1,5 @@
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import { EnvironmentBuildError } from "./build-error.ts";
 import { runStep, withFile } from "./installer.ts";
@@ -25,10 +26,13 @@ export function pipInstaller(python: string, version: string, parts: InstallerPa
     label: `pip ${version} (${python})`,
     lock: async (interpreter, requirements, step) =>
       withFile(`${requirements.join("\n")}\n`, async (path) => {
-        const words = ["install", "--dry-run", "--ignore-installed", "--quiet", "--report", "-", "-r", path];
+        // Into a file: of what a program prints only the last part is kept.
+        const report = join(dirname(path), "report.json");
+        const words = ["install", "--dry-run", "--ignore-installed", "--quiet", "--report", report, "-r", path];
         const command = [interpreter, ...PIP, ...words, ...WHEELS_ONLY] as const;
         const what = `Resolving ${requirements.join(", ")}`;
-        return lockOf(what, await runStep(parts, what, command, { ...step, onLine: () => {} }));
+        await runStep(parts, what, command, { ...step, onLine: () => {} });
+        return lockOf(what, await readFile(report, "utf8"));
       }),
     install: async (interpreter, lock, folder, step) =>
       withFile(lock, async (path) => {
@@ -47,16 +51,18 @@ function lockOf(what: string, output: string): string {
       `${what} failed: this pip gives no report; 22.2 is the oldest that does.`,
     );
   }
-  const lines = report.data.install.map(({ metadata, download_info }) => {
-    const sha256 = download_info.archive_info?.hashes["sha256"];
-    return `${metadata.name}==${metadata.version}${sha256 === undefined ? "" : ` --hash=sha256:${sha256}`}`;
+  const pins = report.data.install.map(({ metadata, download_info }) => {
+    return { pin: `${metadata.name}==${metadata.version}`, sha256: download_info.archive_info?.hashes["sha256"] };
   });
+  // pip wants a hash for every package or for none.
+  const isHashed = pins.every(({ sha256 }) => sha256 !== undefined);
+  const lines = pins.map(({ pin, sha256 }) => (isHashed ? `${pin} --hash=sha256:${sha256}` : pin));
   return `${lines.toSorted().join("\n")}\n`;
 }
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text.slice(text.indexOf("{")));
+    return JSON.parse(text);
   } catch {
     // Not a report; the caller says so.
     return undefined;

@@ -1,4 +1,5 @@
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { runStep, withFile } from "./installer.ts";
 import type { Installer, InstallerParts } from "./installer.ts";
 
@@ -14,9 +15,12 @@ export function uvInstaller(uv: string, version: string, parts: InstallerParts):
     label: `uv ${version} (${uv})`,
     lock: async (python, requirements, step) =>
       withFile(`${requirements.join("\n")}\n`, async (path) => {
-        const format = ["--quiet", "--no-header", "--no-annotate", "--generate-hashes"];
+        // Into a file: of what a program prints only the last part is kept.
+        const lock = join(dirname(path), "requirements.lock");
+        const format = ["--quiet", "--no-header", "--no-annotate", "--generate-hashes", "--output-file", lock];
         const words = ["pip", "compile", path, "--python", python, ...format, ...WHEELS_ONLY];
-        return runStep(tool, `Resolving ${requirements.join(", ")}`, [uv, ...words], { ...step, onLine: () => {} });
+        await runStep(tool, `Resolving ${requirements.join(", ")}`, [uv, ...words], { ...step, onLine: () => {} });
+        return readFile(lock, "utf8");
       }),
     install: async (python, lock, folder, step) =>
       withFile(lock, async (path) => {
