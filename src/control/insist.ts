@@ -26,6 +26,7 @@ export async function insist<T>(
     try {
       return await call();
     } catch (error) {
+      signal.throwIfAborted();
       if (error instanceof EngineError && !error.retryable) throw error;
       parts.log.error({ runId, attempt, error: messageOf(error) }, "the engine failed; trying again");
       await parts.clock.sleep(backoffDelayMs(PAUSES, attempt), signal);

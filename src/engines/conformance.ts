@@ -140,6 +140,18 @@ function describeRepetition(setup: () => Promise<EngineSetup>): void {
     expect(await place.connect().observe(handle)).toEqual({ status: "running" });
   });
 
+  it("lets go of a stop that is under way, and leaves the learner its grace", async () => {
+    await using place = await setup();
+    const engine = place.connect();
+    const handle = await begin(place, engine, await place.task({ kind: "runs", onStop: "ignores" }));
+    const stopped = expect(engine.stop(handle, 600_000)).rejects.toThrow();
+    await engine.close();
+    await stopped;
+    const after = place.connect();
+    expect(await after.observe(handle)).toEqual({ status: "running" });
+    await after.stop(handle, 0);
+  });
+
   it("does not start what is no longer wanted", async () => {
     await using place = await setup();
     const engine = place.connect();

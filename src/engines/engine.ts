@@ -59,6 +59,6 @@ export interface Engine {
   waitForEnd(handle: Handle, signal: AbortSignal): Promise<Ending>;
   /** Asks politely, then insists after `graceMs`. Resolves and rejects as `waitForEnd` does. May be called again. */
   stop(handle: Handle, graceMs: number): Promise<void>;
-  /** Lets go of watchers and timers. Learners live on. */
+  /** Lets go of watchers, timers and stops under way, which reject. Learners live on. */
   close(): Promise<void>;
 }

@@ -85,8 +85,9 @@ export async function controlBundle(options: BundleOptions = {}): Promise<Contro
   const real = await openSqliteStore({ path: join(home, "trainyard.db"), clock });
   const store = withMethods(real, options.database?.(real) ?? {});
   await prepareHome(home);
+  let engine = world.connect();
   const connect = (): Engine => {
-    const engine = world.connect();
+    engine = world.connect();
     return withMethods(engine, options.engine?.(engine) ?? {});
   };
   const logged: string[] = [];
@@ -137,6 +138,7 @@ export async function controlBundle(options: BundleOptions = {}): Promise<Contro
     stored: async (id, key) => readFile(join(home, "buckets", "models", id, key), "utf8").catch(() => undefined),
     restart: async () => {
       await control.stop();
+      await engine.close();
       control = build();
       await control.start();
     },

@@ -230,3 +230,14 @@ test("a mistake of the service's own is told as such, and the operator finds whe
   });
   expect(bundle.logged.join()).toContain("own-trouble.test.ts");
 });
+
+test("a server that ends while a program has its grace leaves it that, and the next one stops it", async () => {
+  await using bundle = await controlBundle({ script: () => ({ kind: "runs", onStop: "ignores" }) });
+  const { id } = await bundle.submit();
+  await bundle.untilState(id, "running");
+  await bundle.control.runs.requestStop(id, 600_000, { account: "ann" });
+  await bundle.restart();
+  expect([bundle.world.living().length, bundle.logged]).toEqual([1, []]);
+  await bundle.control.runs.requestStop(id, 0, { account: "ann" });
+  expect((await bundle.untilEnded(id)).state).toBe("canceled");
+});

@@ -179,7 +179,7 @@ class LocalEngine implements Engine {
     const key = learnerKey(learner);
     const enclosure = this.#tracker.open(learner.enclosure);
     const processes = new LearnerProcesses(learner, enclosure, this.#children.get(key)?.hasJustEnded() ?? false);
-    await askToEnd(learner, processes, deadlineMs, this.#clock);
+    await askToEnd(learner, processes, deadlineMs, this.#clock, this.#closing.signal);
     await sweep(learner, processes, enclosure, this.#clock);
     this.#children.delete(key);
     await awaitRelease(gpusOf(learner), learner.startTime, this.#deviceUse, this.#clock);

@@ -28,10 +28,12 @@ export async function askToEnd(
   processes: LearnerProcesses,
   deadlineMs: () => number,
   clock: Clock,
+  signal: AbortSignal,
 ): Promise<void> {
   const pause = growingPause(clock);
   let isAsked = false;
   while (clock.monotonicMs() < deadlineMs()) {
+    signal.throwIfAborted();
     const { isGone, members } = await whatIsLeft(learner, processes);
     if (isGone) return;
     if (!isAsked && members.length > 0) {

@@ -117,7 +117,7 @@ class ScriptedEngine implements Engine {
   async stop(handle: Handle, graceMs: number): Promise<void> {
     const { script } = this.#learner(handle);
     const insists = script.kind === "runs" && script.onStop === "ignores";
-    if (insists) await this.#world.clock.sleep(graceMs);
+    if (insists) await this.#world.clock.sleep(graceMs, this.#closing.signal);
     this.#world.end(keyOf(handle), exited(insists ? 137 : 143, this.#world.clock));
   }
 
