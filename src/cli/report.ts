@@ -16,9 +16,19 @@ export interface FailureReport {
   readonly hint: string;
 }
 
+/** What is wrong with one setting of the server, in a line of a file, a variable or a flag. */
+interface SettingProblem {
+  readonly place: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+export const MEND_PLACES = "Mend each of the listed places.";
+
 /** Turns whatever was thrown into something to read. Never shows a stack. */
 export async function failureReport(error: unknown, context: Context): Promise<FailureReport> {
-  const explained = context.connection === undefined ? error : await explainFailure(error, context.connection);
+  const explained =
+    context.connection === undefined ? error : await explainFailure(error, context.connection, context.io);
   if (explained instanceof CliError) {
     const { exitCode, message, lines, hint } = explained;
     return { exitCode, message, lines, hint };
@@ -35,10 +45,13 @@ export async function failureReport(error: unknown, context: Context): Promise<F
 }
 
 function reportOf(problem: Problem): FailureReport {
-  const details = problem.details ?? [];
-  const places = details.filter(isPlace).map(describePlace);
-  const message = places.length === 0 ? problem.detail : `The submission has ${count(places.length, "problem")}.`;
-  return { exitCode: EXIT_CODES[problem.kind] ?? 1, message, lines: places, hint: problem.hint };
+  const exitCode = EXIT_CODES[problem.kind] ?? 1;
+  const lines = (problem.details ?? []).filter(hasPlace).map(describePlace);
+  if (lines.length === 0) return { exitCode, message: problem.detail, lines, hint: problem.hint };
+  const isConfiguration = problem.code === "configuration_invalid";
+  const message = `The ${isConfiguration ? "configuration" : "submission"} has ${count(lines.length, "problem")}.`;
+  // A configuration's own hint is made of those of its places, for where no places are shown.
+  return { exitCode, message, lines, hint: isConfiguration ? MEND_PLACES : problem.hint };
 }
 
 function unforeseen(error: unknown): FailureReport {
@@ -51,14 +64,19 @@ function unforeseen(error: unknown): FailureReport {
   };
 }
 
-function isPlace(detail: unknown): detail is ManifestProblem {
-  return typeof detail === "object" && detail !== null && "file" in detail && "message" in detail;
+function hasPlace(detail: unknown): detail is ManifestProblem | SettingProblem {
+  if (typeof detail !== "object" || detail === null) return false;
+  return "message" in detail && ("place" in detail || "file" in detail);
 }
 
 /** `job.yaml:3:5: sentence What to write.`: editors and terminals jump to the place. */
-export function describePlace(problem: ManifestProblem): string {
-  const position = [problem.file, problem.line, problem.column].filter((part) => part !== null && part !== "");
-  return printable(`${position.join(":")}: ${problem.message} ${problem.hint}`.trimEnd());
+export function describePlace(problem: ManifestProblem | SettingProblem): string {
+  return printable(`${placeOf(problem)}: ${problem.message} ${problem.hint}`.trimEnd());
+}
+
+function placeOf(problem: ManifestProblem | SettingProblem): string {
+  if ("place" in problem) return problem.place;
+  return [problem.file, problem.line, problem.column].filter((part) => part !== null && part !== "").join(":");
 }
 
 export function count(amount: number, noun: string): string {
