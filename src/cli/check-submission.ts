@@ -5,7 +5,7 @@ import { problemOf } from "../contract/problem.ts";
 import { readManifest, type ManifestReading } from "../manifest/read-manifest.ts";
 import { CliError } from "./cli-error.ts";
 import type { FilledManifest } from "./filled-manifest.ts";
-import { count, describePlace } from "./report.ts";
+import { count, describePlace, MEND_PLACES } from "./report.ts";
 
 export interface CheckedSubmission extends CheckReport {
   readonly spec: ManifestReading["spec"];
@@ -28,7 +28,7 @@ export async function checkSubmission(
 ): Promise<CheckedSubmission> {
   const { spec, problems, warnings } = readManifest(manifest.bytes, manifest.shown);
   const manifestProblems = withFirst(manifest.problems, problems);
-  const inspected = archive === null ? null : await inspect(archive);
+  const inspected = archive === null ? null : await inspect(archive, spec === null ? {} : { command: spec.command });
   const archiveProblems = inspected !== null && "problem" in inspected ? [inspected.problem] : [];
   const inspection = inspected !== null && "files" in inspected ? inspected : null;
   const all = [...manifestProblems, ...archiveProblems];
@@ -42,9 +42,13 @@ function withFirst(known: readonly ManifestProblem[], others: readonly ManifestP
   return all.toSorted((a, b) => (a.line ?? Infinity) - (b.line ?? Infinity));
 }
 
-async function inspect(archive: ArchiveToCheck): Promise<ArchiveInspection | { readonly problem: ManifestProblem }> {
+/** The command decides, as it does at a server, whether a folder around everything is left out. */
+async function inspect(
+  archive: ArchiveToCheck,
+  options: { readonly command?: string },
+): Promise<ArchiveInspection | { readonly problem: ManifestProblem }> {
   try {
-    return await inspectArchive(archive.path);
+    return await inspectArchive(archive.path, options);
   } catch (error) {
     const problem = problemOf(error);
     if (problem === undefined) throw error;
@@ -61,7 +65,7 @@ export function refuseProblems(checked: CheckedSubmission): void {
   throw new CliError(
     2,
     `The submission has ${count(problems.length, "problem")}, so nothing was sent.`,
-    "Mend each of the listed places.",
+    MEND_PLACES,
     problems.map(describePlace),
   );
 }

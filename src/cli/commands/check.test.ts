@@ -44,6 +44,29 @@ test("check -o json gives spec, problems and warnings, never a secret", async ()
   expect(code).toBe(0);
 });
 
+test("check -o json has one shape for programs, whatever it finds", async () => {
+  await using bench = await setUp();
+  await bench.write("job.yaml", MANIFEST.replace("command:", "comand:"));
+  await bench.write("model.zip", "PK nothing like a ZIP");
+  const { out } = await bench.trainyard("check", "model.zip", "job.yaml", "-o", "json");
+  const report = JSON.parse(out) as CheckReport;
+  expect(Object.keys(report)).toEqual(["spec", "problems", "warnings"]);
+  const shapes = report.problems.map((problem) => Object.keys(problem).toSorted().join());
+  expect(new Set(shapes)).toEqual(new Set(["code,column,file,hint,line,message,path"]));
+  expect(shapes).toHaveLength(3);
+});
+
+test.each([
+  ["python3 train.py", "train.py"],
+  ["python3 pkg/train.py", "pkg/train.py"],
+])("the command %s decides whether the folder around everything is kept", async (command, path) => {
+  await using bench = await setUp();
+  await bench.write("model.zip", await modelZip({ "pkg/train.py": "print(1)\n" }));
+  await bench.write("job.yaml", MANIFEST.replace("python3 convolutional_network.py", command));
+  const { out } = await bench.trainyard("check", "model.zip", "job.yaml");
+  expect(out).toContain(`unpacked\n  ${path} (9 B)\n`);
+});
+
 test("an environment that is not here is a warning, not a problem", async () => {
   await using bench = await setUp();
   bench.machine.resolveEnvironment = async () => ({
