@@ -72,17 +72,22 @@ export function ambiguousId(text: string, candidates: readonly string[], isMore:
 export function noServerKnown(): CliError {
   return new CliError(
     6,
-    "No server is known here: TRAINYARD_HOME and TRAINYARD_URL are not set, there is no saved login, and no server has run in the default home.",
+    "No server is known here: TRAINYARD_HOME and TRAINYARD_URL are not set, there is no saved login, and no server runs for the default home.",
     "Start one on this machine (trainyard serve), or log in to one elsewhere (trainyard login --url URL).",
   );
 }
 
-/** `fact` says what was found instead of a running server. */
-export function serverNotRunning(home: string, fact: string): CliError {
+/** Nobody has started one, or it was asked to end. `start` is the command that starts it. */
+export function noServerRuns(home: string, start: string): CliError {
+  return new CliError(6, `No server runs for the home '${home}'.`, `Start one: ${start}`);
+}
+
+/** It left word of itself and is gone: it was killed, or the machine was started anew. */
+export function serverHasEnded(home: string, pid: number, start: string): CliError {
   return new CliError(
     6,
-    `The server of the home '${home}' is not running: ${fact}.`,
-    `Start it: trainyard serve --home ${home}`,
+    `The server of the home '${home}' is not running; it ended unexpectedly (its last process was ${pid}).`,
+    `Start it again: ${start}`,
   );
 }
 

@@ -1,6 +1,7 @@
 import type { Client } from "../client/client.ts";
 import type { CliIo } from "./io.ts";
 import type { Machine } from "./machine.ts";
+import { shellWord } from "./output/shell-word.ts";
 import { clientFor, findConnection, type Connection, type ConnectionFlags } from "./session.ts";
 
 /** What one invocation knows; commands get it from the program that they are part of. */
@@ -39,8 +40,4 @@ export function commandLine(context: Context, words: string): string {
     tokenFile === undefined ? "" : ` --token-file ${shellWord(tokenFile)}`,
   ];
   return `trainyard${flags.join("")} ${words}`;
-}
-
-function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -65,28 +65,54 @@ test("a wrong token ends with 4 and the server's hint", async () => {
   expect(await bench.trainyard("list")).toEqual({ code: 4, out: "", err: "error: Refused.\nhint: Do better.\n" });
 });
 
-test("a server that nobody started in a home is named with the command that starts it", async () => {
+test("a home that nobody serves is named with the command that starts a server", async () => {
   await using bench = await CliBench.start();
-  const { err, code } = await bench.trainyard("list", "--home", "elsewhere");
+  const { err, code } = await bench.trainyard("list", "--home", "a b");
   expect(code).toBe(6);
-  expect(err).toContain(`The server of the home '${bench.folder}/elsewhere' is not running: it has no server.json.`);
-  expect(err).toContain(`hint: Start it: trainyard serve --home ${bench.folder}/elsewhere\n`);
+  expect(err).toBe(
+    `error: No server runs for the home '${bench.folder}/a b'.\n` +
+      `hint: Start one: trainyard serve --home '${bench.folder}/a b'\n`,
+  );
 });
 
-test("a server whose process has ended is said to be not running", async () => {
+test("the default home need not be named to start its server again after a clean stop", async () => {
   await using bench = await CliBench.start();
-  const pid = deadPid();
+  bench.env["TRAINYARD_HOME"] = undefined;
+  await bench.write("default-home/admin-token", bench.server.token);
+  const { err, code } = await bench.trainyard("list");
+  expect(code).toBe(6);
+  expect(err).toBe(
+    `error: No server runs for the home '${bench.folder}/default-home'.\nhint: Start one: trainyard serve\n`,
+  );
+});
+
+test.each([
+  ["whose process is gone", deadPid],
+  ["whose process id another program has got", () => process.pid],
+])("a server that was killed, and %s, is said to be not running", async (_, pidOf) => {
+  await using bench = await CliBench.start();
+  const pid = pidOf();
   await bench.leaveServerRecord(bench.server.url, pid);
   await bench.server.close();
   const { err, code } = await bench.trainyard("list");
   expect(code).toBe(6);
-  expect(err).toContain(`is not running: its process ${pid} has ended.`);
+  expect(err).toBe(
+    `error: The server of the home '${bench.home}' is not running; it ended unexpectedly (its last process was ${pid}).\n` +
+      `hint: Start it again: trainyard serve --home ${bench.home}\n`,
+  );
 });
 
-test("a server that lives and does not answer is named with its address", async () => {
+test("what listens at the port of a server that was killed is not taken for it", async () => {
   await using bench = await CliBench.start();
-  await bench.server.close();
+  await bench.leaveServerRecord(bench.server.url, deadPid());
+  await bench.write("home/admin-token", "another");
+  expect((await bench.trainyard("list")).err).toContain("is not running; it ended unexpectedly");
+});
+
+test("a server that lives and breaks the connection is named with its address", async () => {
+  await using bench = await CliBench.start();
+  bench.server.faults.push("cut", "cut");
   const { err, code } = await bench.trainyard("list");
   expect(code).toBe(6);
-  expect(err).toContain(`The server at ${bench.server.url} cannot be reached (nothing listens there).`);
+  expect(err).toContain(`The server at ${bench.server.url} cannot be reached (the connection broke).`);
 });

@@ -1,11 +1,20 @@
 import { join, resolve } from "node:path";
 import { createClient, type Client } from "../client/client.ts";
-import { ClientError } from "../client/client-error.ts";
+import { ClientError, neverArrived } from "../client/client-error.ts";
 import type { Fetch } from "../client/transport.ts";
-import { fileNotFound, fileNotReadable, noServerKnown, serverNotRunning, tokenMissing, wrongUse } from "./cli-error.ts";
+import {
+  fileNotFound,
+  fileNotReadable,
+  noServerKnown,
+  noServerRuns,
+  serverHasEnded,
+  tokenMissing,
+  wrongUse,
+} from "./cli-error.ts";
 import { readTextIfThere } from "./files.ts";
 import { httpTransport } from "./http-transport.ts";
 import type { CliIo } from "./io.ts";
+import { shellWord } from "./output/shell-word.ts";
 
 /** The flags of `trainyard` itself, which every command understands. */
 export interface ConnectionFlags {
@@ -34,7 +43,7 @@ export async function homeFor(flags: ConnectionFlags, io: CliIo): Promise<string
 
 /**
  * Which server is meant: the flags; else TRAINYARD_HOME; else TRAINYARD_URL with TRAINYARD_TOKEN; else the saved
- * login; else the default home, if a server has run there.
+ * login; else the default home, if a server runs for it.
  */
 export async function findConnection(flags: ConnectionFlags, io: CliIo): Promise<Connection> {
   const found = flags.url === undefined ? await usualConnection(flags, io) : await connectionTo(flags.url, flags, io);
@@ -46,7 +55,7 @@ async function usualConnection(flags: ConnectionFlags, io: CliIo): Promise<Conne
   const home = namedHome(flags, io);
   if (home !== undefined) {
     const connection = await connectionOfHome(home);
-    if (connection === undefined) throw serverNotRunning(home, "it has no server.json");
+    if (connection === undefined) throw noServerRuns(home, await serveCommand(home, io));
     return connection;
   }
   const url = io.env["TRAINYARD_URL"];
@@ -55,8 +64,10 @@ async function usualConnection(flags: ConnectionFlags, io: CliIo): Promise<Conne
   const login = await savedLogin(folders.config);
   if (login !== undefined) return { ...login, home: null };
   const connection = await connectionOfHome(folders.home);
-  if (connection === undefined) throw noServerKnown();
-  return connection;
+  if (connection !== undefined) return connection;
+  // The token outlives every server of a home.
+  const isUsed = (await readTextIfThere(join(folders.home, "admin-token"))) !== undefined;
+  throw isUsed ? noServerRuns(folders.home, await serveCommand(folders.home, io)) : noServerKnown();
 }
 
 function namedHome(flags: ConnectionFlags, io: CliIo): string | undefined {
@@ -75,7 +86,7 @@ async function connectionTo(url: string, flags: ConnectionFlags, io: CliIo): Pro
   return { url: checked, token: login.token, home: null };
 }
 
-/** What a server left in its home for programs on the same machine; undefined where none has run. */
+/** What a server left in its home for programs on the same machine; undefined where none runs. */
 async function connectionOfHome(home: string): Promise<Connection | undefined> {
   const [record, token] = await Promise.all([
     readTextIfThere(join(home, "server.json")),
@@ -141,17 +152,26 @@ function throughHome(home: string, firstUrl: string, direct: Fetch): Fetch {
 }
 
 /**
- * A better sentence for a failed call where a home told of the server: its process has ended. Asked only after a
+ * A better sentence for a failed call where a home told of the server: it is not there any more. Asked only after a
  * failure, because a process id means nothing across containers that share a home.
  */
-export async function explainFailure(error: unknown, connection: Connection): Promise<unknown> {
-  if (!(error instanceof ClientError) || connection.home === null) return error;
-  if (error.kind !== "unreachable" && error.problem?.kind !== "unauthenticated") return error;
-  const file = join(connection.home, "server.json");
+export async function explainFailure(error: unknown, { home }: Connection, io: CliIo): Promise<unknown> {
+  if (!(error instanceof ClientError) || home === null) return error;
+  // Whoever has got the port since would refuse the token, or speak another language.
+  if (error.kind === "problem" && error.problem?.kind !== "unauthenticated") return error;
+  const file = join(home, "server.json");
   const record = await readTextIfThere(file);
-  if (record === undefined) return serverNotRunning(connection.home, "it has ended");
+  if (record === undefined) return noServerRuns(home, await serveCommand(home, io));
   const { pid } = parseRecord(record, file) as { pid: number };
-  return isAlive(pid) ? error : serverNotRunning(connection.home, `its process ${pid} has ended`);
+  // A process that lives where nothing listens has only got the number since.
+  if (isAlive(pid) && !neverArrived(error)) return error;
+  return serverHasEnded(home, pid, await serveCommand(home, io));
+}
+
+/** What starts the server of a home. */
+async function serveCommand(home: string, io: CliIo): Promise<string> {
+  const isDefault = namedHome({}, io) === undefined && home === (await io.folders()).home;
+  return isDefault ? "trainyard serve" : `trainyard serve --home ${shellWord(home)}`;
 }
 
 function isAlive(pid: number): boolean {
