@@ -20,9 +20,14 @@ module.exports = function launch(program) {
   });
 };
 
-/** Node keeps the compiled form of every file it loads, so that the next start need not read and compile it again. */
+/**
+ * Node keeps the compiled form of every file it loads, so that the next start need not read and compile it again. In a
+ * folder of the user's own: by itself Node takes one below the system's folder for temporary files, where another
+ * user of the machine can put compiled code first.
+ */
 function keepCompiledCode() {
-  require("module").enableCompileCache();
+  var caches = process.env.XDG_CACHE_HOME || path.join(process.env.HOME || "", ".cache");
+  if (path.isAbsolute(caches)) require("module").enableCompileCache(path.join(caches, "trainyard", "compiled"));
 }
 
 /** Someone wrote `node bin/trainyard` with an old Node. Hand over to the checkout's own, or say what is needed. */

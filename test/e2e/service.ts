@@ -65,7 +65,8 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
       server = await startServer(home);
     },
     stop: async () => {
-      if (server === null || server.exitCode !== null) return server?.exitCode ?? null;
+      // A server that was killed has no exit code, and no end of it is still to come.
+      if (server === null || server.exitCode !== null || server.signalCode !== null) return server?.exitCode ?? null;
       const exited = once(server, "exit");
       server.kill("SIGTERM");
       await exited;
