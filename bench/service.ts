@@ -56,6 +56,9 @@ export async function startService(home: string, environment: Record<string, str
   const child = spawn(TRAINYARD, args, { env, stdio: ["ignore", "pipe", log] });
   closeSync(log);
   const exited = once(child, "exit");
+  // A benchmark that breaks down disposes of nothing.
+  const abandon = (): void => void child.kill("SIGTERM");
+  process.once("exit", abandon);
   const { stdout } = child;
   if (stdout === null) throw new TypeError("The server was spawned without stdout.");
   let printed = "";
@@ -83,6 +86,7 @@ export async function startService(home: string, environment: Record<string, str
     stopRun: async (id) => client.stopRun(id),
     [Symbol.asyncDispose]: async () => {
       client.close();
+      process.off("exit", abandon);
       child.kill("SIGTERM");
       await exited;
     },
