@@ -72,6 +72,33 @@ export type RunChange = Partial<
   >
 >;
 
+/** What a submission says about its run. */
+export type Submitted = Pick<
+  Run,
+  "id" | "owner" | "spec" | "definitionSha256" | "definitionSizeBytes" | "submittedAt" | "warnings"
+>;
+
+/** The run as it enters the queue, where everything else has yet to happen. */
+export function newRun(submitted: Submitted): Run {
+  return {
+    ...submitted,
+    state: "pending",
+    attempt: 1,
+    version: 1,
+    startedAt: null,
+    endedAt: null,
+    changedAt: submitted.submittedAt,
+    stopRequestedAt: null,
+    stopGraceMs: null,
+    devices: [],
+    environment: null,
+    handles: [],
+    outcome: null,
+    failure: null,
+    results: null,
+  };
+}
+
 /** The run after the transition. Pure: saving it is the caller's business. */
 export function advance(run: Run, to: RunState, now: Date, change: RunChange = {}): Run {
   if (!canAdvance(run.state, to)) throw illegalTransition(run.id, run.state, to);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Principal } from "../access/authenticate.ts";
 import { runAlreadyEnded, runNotEnded, runNotFound } from "../domain/errors.ts";
 import { newRunId } from "../domain/run-id.ts";
-import { advance, amend, type Run, type RunChange } from "../domain/run.ts";
+import { advance, amend, newRun, type Run, type RunChange } from "../domain/run.ts";
 import { isTerminal, type RunState } from "../domain/run-state.ts";
 import { waitForGrowth } from "../logs/log-file.ts";
 import type { ListQuery, ResultObjects, RunService, StoryEvent, SubmitRequest } from "./services.ts";
@@ -55,7 +55,7 @@ export class ScriptedRunService implements RunService {
     if (refusal !== null) throw refusal;
     const known = request.idempotencyKey === null ? undefined : this.#keys.get(request.idempotencyKey);
     if (known !== undefined) return { run: this.#find(known), created: false };
-    const run = this.#keep(newRun(request));
+    const run = this.#keep(submittedRun(request));
     await rename(request.zipPath, this.definitionPath(run.id));
     this.submissions.push(request);
     if (request.idempotencyKey !== null) this.#keys.set(request.idempotencyKey, run.id);
@@ -193,10 +193,9 @@ function isWanted(run: Run, query: ListQuery): boolean {
 }
 
 /** The manifest's text is the run's name, so that tests can tell runs apart. */
-function newRun(request: SubmitRequest): Run {
-  const now = new Date();
+function submittedRun(request: SubmitRequest): Run {
   const bucket = { bucket: "mnist", name: null, connection: { type: "directory", root: null } } as const;
-  return {
+  return newRun({
     id: newRunId(),
     owner: request.principal.account,
     spec: {
@@ -220,21 +219,7 @@ function newRun(request: SubmitRequest): Run {
     },
     definitionSha256: request.sha256,
     definitionSizeBytes: request.zipSizeBytes,
-    state: "pending",
-    attempt: 1,
-    version: 1,
-    submittedAt: now,
-    startedAt: null,
-    endedAt: null,
-    changedAt: now,
-    stopRequestedAt: null,
-    stopGraceMs: null,
-    devices: [],
-    environment: null,
-    handles: [],
-    outcome: null,
-    failure: null,
-    results: null,
+    submittedAt: new Date(),
     warnings: [],
-  };
+  });
 }
