@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { systemClock } from "../../base/clock.ts";
-import { sampleRun } from "../conformance.ts";
+import { sampleRun } from "../conformance/sample-runs.ts";
 import { openSqliteStore } from "./open.ts";
 
 /** Inserts runs, eight at a time and for ever, and prints each id once the store has promised it. */

@@ -6,7 +6,7 @@ import { sql } from "kysely";
 import type { Migration } from "kysely/migration";
 import { expect, test } from "vitest";
 import { systemClock } from "../../base/clock.ts";
-import { sampleRun } from "../conformance.ts";
+import { sampleRun } from "../conformance/sample-runs.ts";
 import { migrations } from "../migrations/migrations.ts";
 import { openSqliteStore } from "./open.ts";
 

@@ -6,7 +6,7 @@ import { Kysely } from "kysely";
 import { expect, test } from "vitest";
 import { systemClock } from "../../base/clock.ts";
 import { amend } from "../../domain/run.ts";
-import { sampleRun, second } from "../conformance.ts";
+import { sampleRun, second } from "../conformance/sample-runs.ts";
 import { migrations } from "../migrations/migrations.ts";
 import type { NewRun, RunQuery } from "../store.ts";
 import { NodeSqliteDialect } from "./driver.ts";
