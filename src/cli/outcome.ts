@@ -1,6 +1,7 @@
 import type { RunStateName, RunView } from "../contract/run.ts";
 import { commandLine, say, type Context } from "./context.ts";
 import { formatSpan } from "./output/age.ts";
+import { logTailLines } from "./output/log-tail.ts";
 import { printable } from "./output/printable.ts";
 
 /** What a command that waits for a run ends with. */
@@ -14,8 +15,11 @@ export const OUTCOME_CODES: Record<RunStateName, number> = {
   canceled: 103,
 };
 
-/** Tells how a run ended: its results, or why and what to do. */
-export async function sayOutcome(context: Context, run: RunView): Promise<void> {
+/**
+ * Tells how a run ended: its results, or why and what to do. `printedLearner` is the learner whose log stands above
+ * already; null for none.
+ */
+export async function sayOutcome(context: Context, run: RunView, printedLearner: number | null): Promise<void> {
   const took =
     run.endedAt === null ? "" : ` after ${formatSpan(Date.parse(run.endedAt) - Date.parse(run.submittedAt))}`;
   const place = `bucket '${printable(run.results.bucket)}', folder '${printable(run.results.folder)}'`;
@@ -24,6 +28,9 @@ export async function sayOutcome(context: Context, run: RunView): Promise<void> 
     return;
   }
   await say(context, `Run ${run.id} failed${took}: ${printable(run.failure.message)}`);
+  // Without an exit code it is not a program's log: what built its environment says there why it could not.
+  const isPrinted = run.failure.exitCode !== null && printedLearner === (run.failure.learner ?? 1);
+  for (const line of isPrinted ? [] : logTailLines(run.failure)) await say(context, line);
   if (run.failure.hint !== "") await say(context, `hint: ${printable(run.failure.hint)}`);
   await say(context, `More: ${commandLine(context, `show ${run.id}`)}`);
 }

@@ -43,12 +43,13 @@ test("logs -f --exit-status waits for the run's end and ends with its outcome", 
   bench.onOut = (text) => {
     if (!text.endsWith("working\n")) return;
     bench.server.appendLog(ID, "done", true);
-    bench.server.change(ID, { state: "failed", endedAt: "2017-10-26T11:20:51.123Z", failure: scriptedFailure() });
+    const failure = scriptedFailure({ logTail: ["working", "done"] });
+    bench.server.change(ID, { state: "failed", endedAt: "2017-10-26T11:20:51.123Z", failure });
   };
   const { out, err, code } = await bench.trainyard("logs", "-f", "--exit-status", ID);
   expect(out).toBe("working\ndone");
   expect(code).toBe(100);
-  expect(err).toContain(`Run ${ID} failed after 4 min: The program ended with exit code 1.`);
+  expect(err).toContain(`Run ${ID} failed after 4 min: The program ended with exit code 1.\nhint: `);
 });
 
 test("logs --exit-status without -f says that a run has not ended", async () => {

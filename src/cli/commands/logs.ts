@@ -1,5 +1,4 @@
 import { Option } from "@commander-js/extra-typings";
-import type { Client } from "../../client/client.ts";
 import { followLog, readLogToNow } from "../../client/follow-log.ts";
 import { waitForEnd } from "../../client/wait-for-run.ts";
 import { connect, type Context } from "../context.ts";
@@ -25,28 +24,19 @@ export function addLogs(program: Program, context: Context): void {
       const client = await connect(context);
       const id = await findRunId(client, text);
       await detachable(context, id, async (signal) => {
-        const { learner } = options;
-        const offset = options.tail === undefined ? 0 : await tailOffset(client, id, options.tail, { learner, signal });
-        const read = options.follow === true ? followLog : readLogToNow;
+        const { learner, tail, follow: isFollowed = false } = options;
+        const offset = tail === undefined ? 0 : await tailOffset(client, id, tail, { learner, signal });
+        const read = isFollowed ? followLog : readLogToNow;
         for await (const bytes of read(client, id, { offset, learner, signal, onRetry: sayRetry(context) })) {
           await context.io.stdout.write(bytes);
         }
-        if (options.exitStatus === true) await endWithOutcome(context, client, id, options.follow === true, signal);
+        if (options.exitStatus !== true) return;
+        // A complete log is not yet an ended run: its results are still being stored.
+        const run = isFollowed
+          ? await waitForEnd(client, id, { signal, onRetry: sayRetry(context) })
+          : await client.call("getRun", { params: { id }, signal });
+        if (isFollowed) await sayOutcome(context, run, learner);
+        context.exitCode = OUTCOME_CODES[run.state];
       });
     });
-}
-
-/** A complete log is not yet an ended run: its results are still being stored. */
-async function endWithOutcome(
-  context: Context,
-  client: Client,
-  id: string,
-  mayWait: boolean,
-  signal: AbortSignal,
-): Promise<void> {
-  const run = mayWait
-    ? await waitForEnd(client, id, { signal, onRetry: sayRetry(context) })
-    : await client.call("getRun", { params: { id }, signal });
-  if (mayWait) await sayOutcome(context, run);
-  context.exitCode = OUTCOME_CODES[run.state];
 }

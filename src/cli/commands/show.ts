@@ -4,6 +4,7 @@ import { commandLine, connect, type Context } from "../context.ts";
 import { outputOption, type Program } from "../options.ts";
 import { ageOf } from "../output/age.ts";
 import { printData } from "../output/format.ts";
+import { logTailLines } from "../output/log-tail.ts";
 import { paint, paintState } from "../output/paint.ts";
 import { printable } from "../output/printable.ts";
 import { formatPairs } from "../output/table.ts";
@@ -70,8 +71,7 @@ function describeFailure(context: Context, id: string, failure: FailureView): st
     `${paint(stdout, ["red", "bold"], "Failed")}: ${printable(failure.message)}`,
     `Cause: ${failure.cause} (${seen.filter((part) => part !== "").join(", ")})`,
     failure.hint === "" ? undefined : `Hint: ${printable(failure.hint)}`,
-    ...(failure.logTail.length === 0 ? [] : ["Last lines of its log:"]),
-    ...failure.logTail.map((line) => `  | ${printable(line.replaceAll("\t", "    "))}`),
+    ...logTailLines(failure),
     ...(failure.logTail.length === 0 ? [] : [`All of it: ${commandLine(context, `logs ${id}${ofLearner}`)}`]),
   ];
   return lines.map((line) => (line === undefined ? "" : `${line}\n`)).join("");

@@ -35,7 +35,7 @@ export function addStop(program: Program, context: Context): void {
       if (!isQuiet) await say(context, `Run ${id} is asked to stop${time}.`);
       if (options.wait === true) {
         run = await detachable(context, id, (signal) => waitForEnd(client, id, { signal, onRetry: sayRetry(context) }));
-        if (!isQuiet) await sayOutcome(context, run);
+        if (!isQuiet) await sayOutcome(context, run, null);
       }
       const name = (): string => `${id}\n`;
       await printData(context.io, options.output, run, { table: name, name });

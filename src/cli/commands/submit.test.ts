@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { scriptedRun } from "../../client/scripted-server.ts";
+import { scriptedFailure, scriptedRun } from "../../client/scripted-server.ts";
 import { CliBench } from "../cli-bench.ts";
 import { MANIFEST, modelZip } from "../submission-samples.ts";
 
@@ -83,6 +83,43 @@ test("submit --wait -o json prints the run as it ended", async () => {
   const { out, code } = await bench.trainyard("submit", "--wait", "-o", "json", "model.zip", "job.yaml");
   expect(JSON.parse(out)).toMatchObject({ id: ID, state: "canceled" });
   expect(code).toBe(103);
+});
+
+test("submit --wait shows why a run failed, with the last lines of the log that nobody has seen yet", async () => {
+  await using bench = await setUp();
+  const failure = scriptedFailure({ logTail: ["Traceback:", "ValueError: bad"] });
+  bench.server.nextRun = scriptedRun({ id: ID, state: "failed", failure });
+  const { err, code } = await bench.trainyard("submit", "--wait", "model.zip", "job.yaml");
+  expect(code).toBe(100);
+  expect(err).toBe(
+    [
+      `Submitted run ${ID} (tf-mnist).`,
+      "failed",
+      `Run ${ID} failed after 2 min: The program ended with exit code 1.`,
+      "Last lines of its log:",
+      "  | Traceback:",
+      "  | ValueError: bad",
+      "hint: Read the end of its log.",
+      `More: trainyard show ${ID}`,
+      "",
+    ].join("\n"),
+  );
+});
+
+test("submit -f does not repeat the log that it has printed, and shows that of another learner", async () => {
+  await using bench = await setUp();
+  for (const [learner, tail] of [
+    [null, ""],
+    [2, "Last lines of its log:\n  | bad\n"],
+  ] as const) {
+    const failure = scriptedFailure({ learner, logTail: ["bad"] });
+    bench.server.runs.length = 0;
+    bench.server.nextRun = scriptedRun({ id: ID, state: "failed", failure });
+    bench.server.appendLog(ID, "bad\n", true);
+    const { err } = await bench.trainyard("submit", "-f", "model.zip", "job.yaml");
+    expect(err).toContain(`: The program ended with exit code 1.\n${tail}hint: `);
+    expect(err).not.toContain("Next:");
+  }
 });
 
 test("Ctrl-C while waiting leaves the run alone", async () => {

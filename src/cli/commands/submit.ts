@@ -11,6 +11,8 @@ import { printData, type DataFormat } from "../output/format.ts";
 import { printable } from "../output/printable.ts";
 import { sendSubmission } from "../send-submission.ts";
 
+const FOLLOWED_LEARNER = 1;
+
 export function addSubmit(program: Program, context: Context): void {
   program
     .command("submit")
@@ -34,11 +36,12 @@ export function addSubmit(program: Program, context: Context): void {
       const run = await sendSubmission(context, definition, manifest, { idempotencyKey, isQuiet });
       // Where somebody waits, json and yaml show the run as it ended.
       if (!follow && (!wait || output === "name")) await printRun(context, run, output);
-      if (!isQuiet) await saySubmitted(context, run);
-      if (!follow && !wait) return;
+      const isWaited = follow || wait;
+      if (!isQuiet) await saySubmitted(context, run, isWaited);
+      if (!isWaited) return;
       const ended = await watch(context, run.id, { follow, isQuiet });
       if (!follow && output !== "name") await printRun(context, ended, output);
-      if (!isQuiet) await sayOutcome(context, ended);
+      if (!isQuiet) await sayOutcome(context, ended, follow ? FOLLOWED_LEARNER : null);
       context.exitCode = OUTCOME_CODES[ended.state];
     });
 }
@@ -48,9 +51,10 @@ async function printRun(context: Context, run: RunView, format: DataFormat): Pro
   await printData(context.io, format, run, { table: id, name: id });
 }
 
-/** What was done, and the commands that come next, ready to be copied. */
-async function saySubmitted(context: Context, run: RunView): Promise<void> {
-  await say(context, `Submitted run ${run.id} (${printable(run.name)}). Next:`);
+/** What was done and, unless this command goes on itself, the commands that come next, ready to be copied. */
+async function saySubmitted(context: Context, run: RunView, isWaited: boolean): Promise<void> {
+  await say(context, `Submitted run ${run.id} (${printable(run.name)}).${isWaited ? "" : " Next:"}`);
+  if (isWaited) return;
   await say(context, `  ${commandLine(context, `logs -f ${run.id}`)}   follow its log`);
   await say(context, `  ${commandLine(context, `show ${run.id}`)}      see its state and, should it fail, why`);
   await say(context, `  ${commandLine(context, `stop ${run.id}`)}      stop it and keep what it has produced`);
@@ -65,7 +69,8 @@ async function watch(
   const onRetry = sayRetry(context);
   return await detachable(context, id, async (signal) => {
     if (how.follow) {
-      for await (const bytes of followLog(client, id, { signal, onRetry })) await context.io.stdout.write(bytes);
+      const log = followLog(client, id, { learner: FOLLOWED_LEARNER, signal, onRetry });
+      for await (const bytes of log) await context.io.stdout.write(bytes);
     }
     const onChange = how.isQuiet || how.follow ? undefined : sayChange(context);
     return await waitForEnd(client, id, { signal, onRetry, onChange });
