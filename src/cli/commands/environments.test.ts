@@ -50,6 +50,13 @@ test("environments list shows what is here, and says what can be built", async (
   expect(err).toBe("Built on first use: tensorflow.\n");
 });
 
+test("no environments are a sentence, not a header above nothing", async () => {
+  await using bench = await CliBench.start();
+  const { out, err } = await bench.trainyard("environments", "list");
+  expect(out).toBe("");
+  expect(err).toMatch(/^No environments\.\n/);
+});
+
 test("environments list -o name gives the ids that can be removed, -o json all that the server says", async () => {
   await using bench = await setUp();
   expect((await bench.trainyard("environments", "list", "-o", "name")).out).toBe(`${BUILT.id}\n`);
@@ -78,7 +85,9 @@ test("environments remove takes an id and tells what has no such id", async () =
 test.each([
   [["build"], "A build needs a framework and a version."],
   [["build", "tensorflow"], "A build needs a framework and a version."],
+  [["build", "tensorflow", ""], "A build needs a framework and a version."],
   [["remove"], "Which environment shall I remove?"],
+  [["remove", ""], "Which environment shall I remove?"],
 ])("environments %j says what is missing", async (args, message) => {
   await using bench = await setUp();
   expect(await bench.trainyard("environments", ...args)).toMatchObject({

@@ -39,6 +39,7 @@ async function printEnvironments(context: Context, output: DataFormat): Promise<
     name: () => names(environments),
   });
   if (output !== "table") return;
+  if (environments.length === 0) await say(context, "No environments.");
   for (const id of building) await say(context, `Environment ${id} is being built.`);
   if (installer === null) return await say(context, "Nothing is built on this server.");
   await say(context, `Built on first use: ${buildable.map(({ framework }) => framework).join(", ")}.`);
@@ -50,7 +51,7 @@ async function build(
   version: string | undefined,
   output: DataFormat,
 ): Promise<void> {
-  if (framework === undefined || version === undefined)
+  if (isMissing(framework) || isMissing(version))
     throw wrongUse(
       "A build needs a framework and a version.",
       "Write for example: trainyard environments build tensorflow 2",
@@ -68,9 +69,14 @@ async function build(
 }
 
 async function remove(context: Context, id: string | undefined): Promise<void> {
-  if (id === undefined) throw wrongUse("Which environment shall I remove?", "Write: trainyard environments remove ID");
+  if (isMissing(id)) throw wrongUse("Which environment shall I remove?", "Write: trainyard environments remove ID");
   await (await connect(context)).call("removeEnvironment", { params: { id } });
   await say(context, `Removed environment ${printable(id)}. A run that needs it builds it again.`);
+}
+
+/** Left out, or empty: the variable in a script has no value. */
+function isMissing(word: string | undefined): word is undefined | "" {
+  return word === undefined || word === "";
 }
 
 /** What was not built here has no id. */

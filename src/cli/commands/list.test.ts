@@ -27,6 +27,12 @@ test("list shows a table with ages and why a run failed, aligned by what is seen
   expect(code).toBe(0);
 });
 
+test("an empty list is a sentence for people and an empty array for programs", async () => {
+  await using bench = await CliBench.start();
+  expect(await bench.trainyard("list")).toEqual({ code: 0, out: "", err: "No runs.\n" });
+  expect(await bench.trainyard("list", "-o", "json")).toEqual({ code: 0, out: "[]\n", err: "" });
+});
+
 test("list -o json is an array of the runs as the server shows them", async () => {
   await using bench = await setUp();
   const { out } = await bench.trainyard("list", "-o", "json");

@@ -10,8 +10,12 @@ export interface Column<T> {
 
 const GAP = "   ";
 
-/** Rows under a header, columns as wide as their widest cell, no blanks at line ends. Ends in a newline. */
+/**
+ * Rows under a header, columns as wide as their widest cell, no blanks at line ends. Ends in a newline; without rows
+ * there is no header either, and it is the caller's to say that there are none.
+ */
 export async function formatTable<T>(columns: readonly Column<T>[], rows: readonly T[]): Promise<string> {
+  if (rows.length === 0) return "";
   const cells = rows.map((row) => columns.map((column) => printable(column.value(row))));
   const width = await widthMeter(cells.flat());
   const widths = columns.map((column, i) =>
