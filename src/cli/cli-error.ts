@@ -51,6 +51,11 @@ export function notAManifest(path: string): CliError {
   );
 }
 
+/** A script's variable without a value, say. */
+export function emptyId(): CliError {
+  return wrongUse("The run's id is empty.", "Give an id, the beginning of one, or @ for the newest run.");
+}
+
 export function noRunWith(text: string): CliError {
   return new CliError(
     3,

@@ -36,6 +36,17 @@ test("a beginning that fits several runs is a conflict that lists them", async (
   expect(err).toContain("\n  training-abcdefgh2 ");
 });
 
+test("an empty id is refused, and what cannot be an id is not found, both without asking the server", async () => {
+  await using bench = await setUp();
+  const empty = await bench.trainyard("show", "");
+  expect(empty).toMatchObject({ code: 2, out: "" });
+  expect(empty.err).toMatch(/^error: The run's id is empty\.\nhint: Give an id/);
+  for (const text of ["a b", "../x", "training-abcdefgh22", "x".repeat(100)]) {
+    expect(await bench.trainyard("show", text)).toMatchObject({ code: 3, out: "" });
+  }
+  expect(bench.server.requests).toEqual([]);
+});
+
 test("a beginning that fits no run, and an id that is gone, are not found", async () => {
   await using bench = await setUp();
   expect(await bench.trainyard("show", "nope")).toMatchObject({ code: 3, out: "" });

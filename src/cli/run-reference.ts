@@ -1,9 +1,10 @@
 import type { Client } from "../client/client.ts";
 import type { RunView } from "../contract/run.ts";
-import { ambiguousId, noRunWith, noRunYet } from "./cli-error.ts";
+import { ambiguousId, emptyId, noRunWith, noRunYet } from "./cli-error.ts";
 
 const PREFIX = "training-";
 const FULL_ID = /^training-[A-Za-z0-9]{9}$/;
+const BEGINNING = /^training-[A-Za-z0-9]{0,9}$/;
 const CANDIDATES_SHOWN = 10;
 
 /**
@@ -17,7 +18,9 @@ export async function findRunId(client: Client, text: string): Promise<string> {
     if (runs[0] === undefined) throw noRunYet();
     return runs[0].id;
   }
+  if (text === "") throw emptyId();
   const idPrefix = text.startsWith(PREFIX) ? text : PREFIX + text;
+  if (!BEGINNING.test(idPrefix)) throw noRunWith(text);
   const { runs } = await client.call("listRuns", { query: { idPrefix, limit: CANDIDATES_SHOWN + 1 } });
   const [first, second] = runs;
   if (first === undefined) throw noRunWith(text);
