@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { Command, InvalidArgumentError, Option, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import type { DataFormat } from "./output/format.ts";
 
 /** `trainyard` with the flags that every command understands, before any command is added. */
@@ -12,6 +12,33 @@ export function emptyProgram() {
 }
 
 export type Program = ReturnType<typeof emptyProgram>;
+
+const CONNECTION_FLAGS = ["--home", "--url", "--token-file"];
+
+/** Of a command that asks no server: the home is a place. */
+const HOME_ONLY = ["--home"];
+
+/** What commands heed of the flags above, where it is not all of them. */
+const HEEDED_FLAGS: Readonly<Record<string, readonly string[]>> = {
+  check: HOME_ONLY,
+  convert: [],
+  credentials: [],
+  serve: HOME_ONLY,
+  doctor: HOME_ONLY,
+  login: ["--url", "--token-file"],
+  completion: [],
+};
+
+const HOME_AS_PLACE =
+  "the server's home, with its configuration (default: $TRAINYARD_HOME, else the user's data folder)";
+
+/** The program's flags that a command heeds, as its help tells them. */
+export function heededFlags(program: CommandUnknownOpts, command: string): Option[] {
+  const heeded = HEEDED_FLAGS[command] ?? CONNECTION_FLAGS;
+  return program.options
+    .filter(({ long }) => heeded.includes(long ?? ""))
+    .map((option) => (heeded === HOME_ONLY ? new Option(option.flags, HOME_AS_PLACE) : option));
+}
 
 /** `-o`: how data is printed. The first format is the default. */
 export function outputOption<const F extends DataFormat>(usual: F, ...others: readonly F[]) {

@@ -29,6 +29,21 @@ test("help is data: it goes to stdout and ends with 0", async () => {
   expect(out).toContain("--home <folder>");
 });
 
+test.each([
+  ["serve", ["--home"]],
+  ["check", ["--home"]],
+  ["doctor", ["--home"]],
+  ["login", ["--url", "--token-file"]],
+  ["convert", []],
+  ["list", ["--home", "--url", "--token-file"]],
+])("the help of %s names the general options that it heeds: %j", async (command, flags) => {
+  await using bench = await CliBench.start();
+  const { out } = await bench.trainyard(command, "--help");
+  const general = out.split("Global Options:\n")[1] ?? "";
+  expect([...general.matchAll(/--[a-z-]+/g)].map(([flag]) => flag)).toEqual(flags);
+  expect(general.includes("talk to")).toBe(command === "list" || command === "login");
+});
+
 test("--version prints the product's version", async () => {
   await using bench = await CliBench.start();
   expect((await bench.trainyard("--version")).out).toMatch(/^trainyard \d+\.\d+\.\d+\n$/);

@@ -3,7 +3,7 @@ import { createContext, type Context } from "./context.ts";
 import { ClosedOutput } from "./cli-error.ts";
 import type { CliIo } from "./io.ts";
 import type { Machine } from "./machine.ts";
-import { emptyProgram, type Program } from "./options.ts";
+import { emptyProgram, heededFlags, type Program } from "./options.ts";
 
 type AddCommand = (program: Program, context: Context) => void;
 
@@ -99,7 +99,10 @@ function prepare(program: Program, context: Context, talk: { out: string; err: s
   };
   for (const command of [program, ...program.commands]) {
     command.exitOverride().configureOutput(output).showHelpAfterError("hint: --help shows what can be written.");
-    command.configureHelp({ showGlobalOptions: true });
+    command.configureHelp({
+      showGlobalOptions: true,
+      visibleGlobalOptions: () => (command === program ? [] : heededFlags(program, command.name())),
+    });
   }
   program.hook("preAction", () => {
     context.flags = program.opts();

@@ -1,4 +1,5 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
+import { heededFlags } from "../options.ts";
 import type { ConnectionFlags } from "../session.ts";
 
 type Option = CommandUnknownOpts["options"][number];
@@ -61,6 +62,6 @@ function walk(program: CommandUnknownOpts, words: readonly string[]): Position {
 }
 
 function longFlags(program: CommandUnknownOpts, command: CommandUnknownOpts): string[] {
-  const options = new Set([...command.options, ...program.options]);
-  return [...[...options].flatMap(({ long }) => long ?? []), "--help"];
+  const inherited = command === program ? [] : heededFlags(program, command.name());
+  return [...[...command.options, ...inherited].flatMap(({ long }) => long ?? []), "--help"];
 }
