@@ -24,6 +24,11 @@ test("doctor ends with 1 when something is broken", async () => {
   expect((await doctor([PYTHON, DISK])).code).toBe(1);
 });
 
+test("doctor tells a remedy of several lines line by line", async () => {
+  const { err } = await doctor([{ ...DISK, remedy: "Free space.\nOr give another folder." }]);
+  expect(err).toBe("disk: Free space.\ndisk: Or give another folder.\n");
+});
+
 test("doctor -o json gives the whole report", async () => {
   const { out, err } = await doctor([PYTHON, TORCH], "-o", "json");
   expect(JSON.parse(out)).toEqual({ checks: [PYTHON, TORCH] });

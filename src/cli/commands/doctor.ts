@@ -48,6 +48,7 @@ async function checkTable(context: Context, checks: readonly DoctorCheck[]): Pro
 
 async function sayRemedies(context: Context, checks: readonly DoctorCheck[]): Promise<void> {
   for (const { name, remedy } of checks) {
-    if (remedy !== null) await say(context, `${printable(name)}: ${printable(remedy)}`);
+    // One line for each thing to mend: a configuration may have several.
+    for (const line of remedy?.split("\n") ?? []) await say(context, `${printable(name)}: ${printable(line)}`);
   }
 }
