@@ -1,5 +1,8 @@
 import { rm } from "node:fs/promises";
 import { expect, test } from "vitest";
+import { systemClock } from "../../src/base/clock.ts";
+import { RunBook } from "../../src/control/run-book.ts";
+import { tellWithheld } from "../../src/control/withheld-devices.ts";
 import { diskFull, secretUnreadable, storeBusy } from "../../src/domain/errors.ts";
 import type { Run } from "../../src/domain/run.ts";
 import type { RunState } from "../../src/domain/run-state.ts";
@@ -240,4 +243,17 @@ test("a server that ends while a program has its grace leaves it that, and the n
   expect([bundle.world.living().length, bundle.logged]).toEqual([1, []]);
   await bundle.control.runs.requestStop(id, 0, { account: "ann" });
   expect((await bundle.untilEnded(id)).state).toBe("canceled");
+});
+
+test("devices that are withheld are told once for each that stays, and not without end", async () => {
+  await using bundle = await controlBundle({ script: untilStopped });
+  const { id } = await bundle.untilState((await bundle.submit()).id, "running");
+  const book = new RunBook(bundle.store, systemClock);
+  for (let pid = 100; pid < 130; pid += 1) {
+    const error = new EngineError(`process ${pid} does not end`, { retryable: true });
+    for (const _again of [1, 2]) await tellWithheld(book, id, error);
+  }
+  const { warnings } = await bundle.control.runs.get(id);
+  expect(warnings).toHaveLength(20);
+  expect(warnings[1]).toBe("Its devices (cpu-0) are not given to others: process 101 does not end");
 });
