@@ -44,6 +44,15 @@ test("a run that lives is refused without a touch of its directory", async () =>
   expect(asked).toBe(0);
 });
 
+test("a run that never had a directory is removed like any other", async () => {
+  await using bundle = await controlBundle({ slots: 1, script: () => ({ kind: "runs", onStop: "ends" }) });
+  await bundle.untilState((await bundle.submit()).id, "running");
+  const waiting = await bundle.submit(MANIFEST, { files: { "other.sh": "true\n" } });
+  await bundle.control.runs.requestStop(waiting.id, 0, admin);
+  await bundle.control.runs.remove(waiting.id, admin);
+  expect(await folders(bundle)).toMatchObject({ trash: [], definitions: 1 });
+});
+
 test("a run that two remove at once is removed once", async () => {
   await using bundle = await controlBundle();
   const { id } = await bundle.untilEnded((await bundle.submit()).id);
