@@ -50,6 +50,10 @@ export const RunView = z
     framework: z.object({
       name: z.string(),
       version: z.string(),
+      /** The Python asked for apart from the version. */
+      python: z.string().nullable(),
+      /** A requirements.txt to install as well, by its path in the model definition. */
+      requirements: z.string().nullable(),
       /** What it runs in, once chosen: `PyTorch 1.13.1 on Python 3.11.2 (/usr/bin/python3)`. */
       environment: z.string().nullable(),
     }),
@@ -60,6 +64,12 @@ export const RunView = z
     /** What a device is on this machine: `nvidia` or `cpu_slot`. */
     deviceKind: z.string(),
     learners: z.int(),
+    /** CPUs and memory for each learner, and the type of its devices, where the manifest asks for them. */
+    cpus: z.number().nullable(),
+    memoryBytes: z.int().nullable(),
+    deviceType: z.string().nullable(),
+    /** Whose CHECKPOINT_DIR is: the run's own, or shared by runs with the same results bucket. */
+    checkpoints: z.enum(["run", "bucket"]),
     /** By what means its processes are kept together, so that none is left: `cgroup v2`; null while none runs. */
     processTracking: z.string().nullable(),
     /** Null when the run has no training data. */

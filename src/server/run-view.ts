@@ -31,6 +31,10 @@ export function viewRun(
     devicesRequested: spec.devices,
     deviceKind: runs.deviceKindOf(run),
     learners: spec.learners,
+    cpus: spec.cpus,
+    memoryBytes: spec.memoryBytes,
+    deviceType: spec.deviceType,
+    checkpoints: spec.checkpoints,
     processTracking: runs.processTrackingOf(run),
     data: spec.data === null ? null : viewBucket(spec.data),
     results: {

@@ -34,6 +34,29 @@ test("show tells why a run waits", async () => {
   expect(out).toContain("Waits for   All 4 devices are taken. (position 2)\n");
 });
 
+test("show tells what a manifest asked for beyond framework and devices, and nothing where it did not", async () => {
+  await using bench = await CliBench.start();
+  const run = scriptedRun({ id: ID });
+  const framework = { ...run.framework, python: "3.5", requirements: "reqs/train.txt" };
+  const wishes = {
+    learners: 2,
+    cpus: 2.5,
+    memoryBytes: 4_000_000_000,
+    deviceType: "v100",
+    checkpoints: "bucket",
+  } as const;
+  bench.server.runs.push({ ...run, ...wishes, framework });
+  const { out } = await bench.trainyard("show", ID);
+  expect(out).toMatch(/^Python +3\.5\nRequirements +reqs\/train\.txt\n/m);
+  expect(out).toMatch(/^Devices +1 x CPU slot for each of 2 learners\n/m);
+  expect(out).toMatch(/^Device type +v100\nCPUs +2\.5\nMemory +4\.0 GB\n/m);
+  expect(out).toMatch(/^Checkpoints +shared with the runs of its results bucket/m);
+  bench.server.runs[0] = run;
+  expect((await bench.trainyard("show", ID)).out).not.toMatch(
+    /^(Python|Requirements|Device type|CPUs|Memory|Checkpoints)/m,
+  );
+});
+
 test("show -o json is the run as the server gives it", async () => {
   await using bench = await CliBench.start();
   bench.server.runs.push(scriptedRun({ id: ID }));

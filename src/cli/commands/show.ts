@@ -45,12 +45,18 @@ function describeRun(context: Context, run: RunView): string {
     ["Stop asked", since(run.stopRequestedAt)],
     ["Ended", since(run.endedAt)],
     ["Framework", `${printable(run.framework.name)} ${printable(run.framework.version)}`],
+    ["Python", run.framework.python === null ? null : printable(run.framework.python)],
+    ["Requirements", run.framework.requirements === null ? null : printable(run.framework.requirements)],
     ["Environment", run.framework.environment === null ? null : printable(run.framework.environment)],
     ["Devices", devicesOf(run)],
+    ["Device type", run.deviceType === null ? null : printable(run.deviceType)],
+    ["CPUs", run.cpus === null ? null : String(run.cpus)],
+    ["Memory", run.memoryBytes === null ? null : formatBytes(run.memoryBytes)],
     ["Kept together by", run.processTracking === null ? null : printable(run.processTracking)],
     ["Command", printable(run.command)],
     ["Data", run.data === null ? null : placeOf(run.data)],
     ["Results", resultsOf(run)],
+    ["Checkpoints", run.checkpoints === "run" ? null : "shared with the runs of its results bucket that ask for it"],
     ["Local copy", run.results.localCopy],
     ["ZIP", `${formatBytes(run.definition.sizeBytes)}, SHA-256 ${run.definition.sha256}`],
   ]);
@@ -87,7 +93,8 @@ function authorOf(run: RunView): string | null {
 function devicesOf(run: RunView): string {
   const kind = run.deviceKind === "cpu_slot" ? "CPU slot" : run.deviceKind;
   const held = run.devices.length === 0 ? "" : `: ${run.devices.join(", ")}`;
-  return `${run.devicesRequested} x ${kind}${held}`;
+  const each = run.learners === 1 ? "" : ` for each of ${run.learners} learners`;
+  return `${run.devicesRequested} x ${kind}${each}${held}`;
 }
 
 function placeOf(bucket: BucketView): string {

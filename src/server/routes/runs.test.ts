@@ -21,6 +21,13 @@ test("a run is shown whole, with the reason why it waits and without a credentia
   expect(reply.body).not.toContain("secret");
 });
 
+test("a run is shown with what the contract lists, and nothing else", async () => {
+  await using server = await startTestServer();
+  const { id } = await server.addRun();
+  const shown = (await server.app.inject({ url: `/api/v1/runs/${id}`, headers })).json<unknown>();
+  expect(RunView.parse(shown)).toEqual(shown);
+});
+
 test("a failed run says whose turn it is, with the last lines of its log", async () => {
   await using server = await startTestServer();
   const { id } = await server.addRun();
