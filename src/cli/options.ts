@@ -5,9 +5,13 @@ import type { DataFormat } from "./output/format.ts";
 export function emptyProgram() {
   return new Command("trainyard")
     .description("Train models: hand over a ZIP and a manifest, watch the run, fetch what it produced.")
-    .option("--home <folder>", "talk to the server of this home (default: $TRAINYARD_HOME)")
-    .option("--url <url>", "talk to the server at this address (default: $TRAINYARD_URL, else the saved login)")
-    .option("--token-file <file>", "read the token from this file (default: $TRAINYARD_TOKEN)")
+    .option("--home <folder>", "talk to the server of this home (default: $TRAINYARD_HOME)", notEmpty)
+    .option(
+      "--url <url>",
+      "talk to the server at this address (default: $TRAINYARD_URL, else the saved login)",
+      notEmpty,
+    )
+    .option("--token-file <file>", "read the token from this file (default: $TRAINYARD_TOKEN)", notEmpty)
     .option("-V, --version", "print the version");
 }
 
@@ -43,6 +47,12 @@ export function heededFlags(program: CommandUnknownOpts, command: string): Optio
 /** `-o`: how data is printed. The first format is the default. */
 export function outputOption<const F extends DataFormat>(usual: F, ...others: readonly F[]) {
   return new Option("-o, --output <format>", "how to print").choices([usual, ...others]).default(usual);
+}
+
+/** A script's variable without a value would otherwise mean the folder it runs in. */
+function notEmpty(text: string): string {
+  if (text === "") throw new InvalidArgumentError("It must not be empty.");
+  return text;
 }
 
 /** Parses a whole number option and says what was expected. */

@@ -4,9 +4,19 @@ import type { ServeOptions } from "./machine.ts";
 
 test.each([
   [["lst"], "error: unknown command 'lst'\n(Did you mean list?)\n"],
+  [["help", "lst"], "error: unknown command 'lst'\n(Did you mean list?)\n"],
+  [["lst", "--help"], "error: unknown command 'lst'\n(Did you mean list?)\n"],
   [["list", "--stat", "x"], "error: unknown option '--stat'\n(Did you mean --state?)\n"],
-  [["list", "-o", "xml"], "Allowed choices are table, json, yaml, name.\n"],
-  [["list", "--limit", "many"], "It must be a whole number from 1 to 100000.\n"],
+  [
+    ["list", "-o", "xml"],
+    "error: 'xml' is no value for '-o, --output <format>'. Allowed choices are table, json, yaml, name.\n",
+  ],
+  [
+    ["list", "--limit", "many"],
+    "error: 'many' is no value for '--limit <count>'. It must be a whole number from 1 to 100000.\n",
+  ],
+  [["completion", "ksh"], "error: 'ksh' is no shell. Allowed choices are bash, zsh, fish.\n"],
+  [["list", "--home", ""], "error: '' is no value for '--home <folder>'. It must not be empty.\n"],
   [["show"], "error: missing required argument 'id'\n"],
   [["show", "a", "b"], "error: too many arguments for 'show'"],
 ])("%j is refused with 2 and a suggestion", async (args, text) => {
@@ -19,7 +29,7 @@ test.each([
 
 test("help is data: it goes to stdout and ends with 0", async () => {
   await using bench = await CliBench.start();
-  for (const args of [[], ["--help"], ["help"]]) {
+  for (const args of [[], ["--help"], ["help"], ["help", "help"]]) {
     const { out, err, code } = await bench.trainyard(...args);
     expect({ err, code }).toEqual({ err: "", code: 0 });
     expect(out).toMatch(/^Usage: trainyard \[options\] \[command\]/);
@@ -27,6 +37,7 @@ test("help is data: it goes to stdout and ends with 0", async () => {
   const { out } = await bench.trainyard("submit", "--help");
   expect(out).toContain("--idempotency-key <key>");
   expect(out).toContain("--home <folder>");
+  expect((await bench.trainyard("help", "submit")).out).toBe(out);
 });
 
 test.each([

@@ -55,16 +55,16 @@ async function reportQuietly(error: unknown, context: Context): Promise<number> 
   return report.exitCode;
 }
 
-async function runTrainyard(args: readonly string[], context: Context): Promise<number> {
+async function runTrainyard(words: readonly string[], context: Context): Promise<number> {
+  const args = withoutHelpWord(words);
   const name = commandIn(args);
   if (name === undefined && args.some((word) => word === "--version" || word === "-V"))
     return await printVersion(context);
-  const isKnown = name !== undefined && Object.hasOwn(COMMANDS, name);
-  const program = await buildTrainyard(context, isKnown ? [name] : Object.keys(COMMANDS));
+  const program = await buildTrainyard(context, isCommand(name) ? [name] : Object.keys(COMMANDS));
   const talk = { out: "", err: "" };
   prepare(program, context, talk);
   try {
-    await program.parseAsync(args.length === 0 ? ["--help"] : args, { from: "user" });
+    await program.parseAsync(args, { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     context.exitCode = error.exitCode === 0 ? 0 : 2;
@@ -72,6 +72,24 @@ async function runTrainyard(args: readonly string[], context: Context): Promise<
   if (talk.out !== "") await context.io.stdout.write(talk.out);
   if (talk.err !== "") await context.io.stderr.write(talk.err);
   return context.exitCode;
+}
+
+/**
+ * `help list` is `list --help`. Of a command that does not exist the parser would show the program's help; without
+ * the word for help it says that there is none, and which one may be meant.
+ */
+function withoutHelpWord(args: readonly string[]): readonly string[] {
+  if (args.length === 0) return ["--help"];
+  const name = commandIn(args);
+  if (name === undefined || isCommand(name)) return args;
+  if (name !== "help") return args.filter((word) => word !== "-h" && word !== "--help");
+  const topic = commandIn(args.slice(args.indexOf(name) + 1));
+  if (topic === undefined) return ["--help"];
+  return isCommand(topic) ? [topic, "--help"] : [topic];
+}
+
+function isCommand(name: string | undefined): name is string {
+  return name !== undefined && Object.hasOwn(COMMANDS, name);
 }
 
 async function printVersion(context: Context): Promise<number> {
@@ -92,6 +110,7 @@ function prepare(program: Program, context: Context, talk: { out: string; err: s
   const output = {
     writeOut: (text: string) => void (talk.out += text),
     writeErr: (text: string) => void (talk.err += text),
+    outputError: (text: string, write: (text: string) => void) => write(inOurWords(text)),
     getOutHelpWidth: () => context.io.stdout.columns ?? 100,
     getErrHelpWidth: () => context.io.stderr.columns ?? 100,
     getOutHasColors: () => context.io.stdout.hasColor,
@@ -107,6 +126,13 @@ function prepare(program: Program, context: Context, talk: { out: string; err: s
   program.hook("preAction", () => {
     context.flags = program.opts();
   });
+}
+
+/** The parser's sentence about a value, without its own word for an argument. */
+function inOurWords(text: string): string {
+  return text
+    .replace(/^error: command-argument value '(.*)' is invalid for argument '(.*?)'\. /s, "error: '$1' is no $2. ")
+    .replace(/^error: option '(.*?)' argument '(.*)' is invalid\. /s, "error: '$2' is no value for '$1'. ");
 }
 
 const FLAGS_WITH_VALUE = new Set(["--home", "--url", "--token-file"]);

@@ -39,6 +39,7 @@ export interface LookedAt {
 
 /** What a path leads to. Anything that begins like packed data counts as an archive, and is refused later by name. */
 export async function look(shown: string, what: string, io: CliIo): Promise<LookedAt> {
+  if (shown === "") throw fileNotFound(shown, what);
   const path = resolve(io.cwd, shown);
   try {
     const status = await stat(path);

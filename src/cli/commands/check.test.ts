@@ -139,6 +139,7 @@ test("a manifest that is not text is told as its problem", async () => {
 test.each([
   [["missing.yaml"], "There is no file 'missing.yaml' (wanted as the manifest)."],
   [["model.zip", "missing.yaml"], "There is no file 'missing.yaml' (wanted as the manifest)."],
+  [[""], "There is no file '' (wanted as the manifest)."],
   [["model.zip"], "'model.zip' is a model definition, and there is no manifest with it."],
   [["model.zip", "."], "'.' is a folder and cannot be the manifest."],
 ])("check %j is refused with a sentence", async (files, sentence) => {
