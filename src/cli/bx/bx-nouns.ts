@@ -1,5 +1,5 @@
-import { nearest } from "../../base/nearest.ts";
 import { wrongUse } from "../cli-error.ts";
+import { didYouMean } from "../did-you-mean.ts";
 import { elsewhere } from "./bx-elsewhere.ts";
 
 /** The words of a noun in the client's sentences: the page of 2017 says trained models, 2018 says training runs. */
@@ -44,9 +44,8 @@ export function nounOf(word: string | undefined, command: string, others: readon
 }
 
 export function unknownNoun(word: string, command: string, known: readonly string[]): Error {
-  const meant = nearest(word, known);
-  const question = meant === undefined ? "" : ` (did you mean '${meant}'?)`;
-  return wrongUse(`'${word}' is nothing that 'bx ml ${command}' knows${question}.`, `It knows ${orList(known)}.`);
+  const sentence = `'${word}' is nothing that 'bx ml ${command}' knows${didYouMean(word, known)}.`;
+  return wrongUse(sentence, `It knows ${orList(known)}.`);
 }
 
 /** `a, b or c` */

@@ -1,8 +1,8 @@
-import type { Client } from "../../client/client.ts";
 import type { RunView } from "../../contract/run.ts";
 import { connect, type Context } from "../context.ts";
 import { formatPairs } from "../output/table.ts";
 import { printable } from "../output/printable.ts";
+import { readRuns } from "../read-runs.ts";
 import { findRunId } from "../run-reference.ts";
 import { sendSubmission } from "../send-submission.ts";
 import { definitionId } from "./bx-definition-id.ts";
@@ -25,7 +25,7 @@ export async function trainModel(context: Context, zip: string, manifest: string
 export async function listModels(context: Context, noun: Noun): Promise<void> {
   const { stdout } = context.io;
   await stdout.write(`Fetching the list of ${noun.listed} ...\n`);
-  const runs = await readAllRuns(await connect(context));
+  const { runs } = await readRuns(await connect(context), Number.POSITIVE_INFINITY);
   const framework = (...cells: string[]): string[] => (noun.tellsMore ? cells : []);
   const header = ["SI No", "Name", "guid", "status", ...framework("framework", "version"), "submitted-at"];
   const rows = runs.map((run, i) => [
@@ -93,15 +93,4 @@ export async function storeModel(context: Context, text: string): Promise<never>
   const client = await connect(context);
   const id = await findRunId(client, text);
   throw noRepository(await client.call("getRun", { params: { id } }));
-}
-
-async function readAllRuns(client: Client): Promise<readonly RunView[]> {
-  const runs: RunView[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await client.call("listRuns", { query: { limit: 1000, cursor } });
-    runs.push(...page.runs);
-    cursor = page.nextCursor ?? undefined;
-  } while (cursor !== undefined);
-  return runs;
 }

@@ -1,6 +1,6 @@
-import { nearest } from "../../base/nearest.ts";
 import { ClosedOutput, wrongUse } from "../cli-error.ts";
 import type { Context } from "../context.ts";
+import { didYouMean } from "../did-you-mean.ts";
 import { failureReport } from "../report.ts";
 import { elsewhere } from "./bx-elsewhere.ts";
 import { withClientVariables } from "./bx-environment.ts";
@@ -99,8 +99,7 @@ function wrongWords(command: string): Error {
 }
 
 function unknownCommand(command: string): Error {
-  const meant = nearest(command, Object.keys(BX_COMMANDS));
-  const question = meant === undefined ? "" : ` (did you mean '${meant}'?)`;
+  const question = didYouMean(command, Object.keys(BX_COMMANDS));
   return wrongUse(`'${command}' is not a command of 'bx ml'${question}.`, "Enter 'bx ml help' for its commands.");
 }
 

@@ -1,16 +1,15 @@
 import { Option } from "@commander-js/extra-typings";
-import type { Client } from "../../client/client.ts";
 import type { RunStateName, RunView } from "../../contract/run.ts";
 import { RUN_STATES } from "../../contract/run-states.ts";
 import { wrongUse } from "../cli-error.ts";
 import { connect, say, type Context } from "../context.ts";
+import { didYouMean } from "../did-you-mean.ts";
 import { outputOption, wholeNumber, type Program } from "../options.ts";
 import { ageOf } from "../output/age.ts";
 import { printData } from "../output/format.ts";
 import { paintState } from "../output/paint.ts";
 import { formatTable } from "../output/table.ts";
-
-const PAGE = 1000;
+import { readRuns } from "../read-runs.ts";
 
 export function addList(program: Program, context: Context): void {
   program
@@ -25,8 +24,8 @@ export function addList(program: Program, context: Context): void {
     .action(async (options) => {
       const client = await connect(context);
       const wanted = options.all === true ? Number.POSITIVE_INFINITY : options.limit;
-      const state = options.state === undefined ? undefined : await parseStates(options.state);
-      const { runs, hasMore } = await collect(client, wanted, { state, name: options.name });
+      const state = options.state === undefined ? undefined : parseStates(options.state);
+      const { runs, hasMore } = await readRuns(client, wanted, { state, name: options.name });
       await printData(context.io, options.output, runs, {
         table: () => runTable(context, runs),
         name: () => runs.map((run) => `${run.id}\n`).join(""),
@@ -37,37 +36,19 @@ export function addList(program: Program, context: Context): void {
     });
 }
 
-async function collect(
-  client: Client,
-  wanted: number,
-  filter: { readonly state: RunStateName[] | undefined; readonly name: string | undefined },
-): Promise<{ readonly runs: RunView[]; readonly hasMore: boolean }> {
-  const runs: RunView[] = [];
-  let cursor: string | undefined;
-  do {
-    const limit = Math.min(PAGE, wanted - runs.length);
-    const page = await client.call("listRuns", { query: { ...filter, limit, cursor } });
-    runs.push(...page.runs);
-    cursor = page.nextCursor ?? undefined;
-  } while (cursor !== undefined && runs.length < wanted);
-  return { runs, hasMore: cursor !== undefined };
-}
-
-async function parseStates(text: string): Promise<RunStateName[]> {
+function parseStates(text: string): RunStateName[] {
   const states: RunStateName[] = [];
   for (const word of text.split(",").map((part) => part.trim())) {
     const state = RUN_STATES.find((known) => known === word);
-    if (state === undefined) throw await noSuchState(word);
+    if (state === undefined) throw noSuchState(word);
     states.push(state);
   }
   return states;
 }
 
-async function noSuchState(word: string): Promise<Error> {
-  const { nearest } = await import("../../base/nearest.ts");
-  const meant = nearest(word, RUN_STATES);
-  const question = meant === undefined ? "" : ` (did you mean '${meant}'?)`;
-  return wrongUse(`'${word}' is no state of a run${question}.`, `The states are ${RUN_STATES.join(", ")}.`);
+function noSuchState(word: string): Error {
+  const sentence = `'${word}' is no state of a run${didYouMean(word, RUN_STATES)}.`;
+  return wrongUse(sentence, `The states are ${RUN_STATES.join(", ")}.`);
 }
 
 async function runTable(context: Context, runs: readonly RunView[]): Promise<string> {

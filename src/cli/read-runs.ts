@@ -1,0 +1,26 @@
+import type { Client } from "../client/client.ts";
+import type { RunStateName, RunView } from "../contract/run.ts";
+
+const PAGE = 1000;
+
+export interface RunFilter {
+  readonly state?: RunStateName[] | undefined;
+  readonly name?: string | undefined;
+}
+
+/** The newest runs, page by page: at most `wanted`, which may be infinite, and whether there are more. */
+export async function readRuns(
+  client: Client,
+  wanted: number,
+  filter: RunFilter = {},
+): Promise<{ readonly runs: readonly RunView[]; readonly hasMore: boolean }> {
+  const runs: RunView[] = [];
+  let cursor: string | undefined;
+  do {
+    const limit = Math.min(PAGE, wanted - runs.length);
+    const page = await client.call("listRuns", { query: { ...filter, limit, cursor } });
+    runs.push(...page.runs);
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined && runs.length < wanted);
+  return { runs, hasMore: cursor !== undefined };
+}
