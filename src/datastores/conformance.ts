@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
+import { failure } from "../../test/fixtures/failure.ts";
+import { text } from "../../test/fixtures/text-content.ts";
 import type { Content, DataStore, StoredObject } from "./datastore.ts";
 
 /** What a store can do that another cannot: data, so that the suite skips nothing by name. */
@@ -196,14 +198,14 @@ export function describeDataStore(name: string, setUp: () => Promise<StoreUnderT
     test("an object that is not there has no head, and reading it says so", async () => {
       await using bundle = await open(setUp);
       expect(await bundle.store.head("nothing/here", live)).toBeUndefined();
-      const failure = await rejection(bundle.store.read("nothing/here", 0, live));
-      expect(failure).toMatchObject({
+      const error = await failure(bundle.store.read("nothing/here", 0, live));
+      expect(error).toMatchObject({
         name: "RemoteError",
         reason: "object_missing",
         retryable: false,
         notFound: true,
       });
-      expect(failure.message).toContain("nothing/here");
+      expect(error.message).toContain("nothing/here");
     });
 
     test("a bucket that is not there is named by every method", async () => {
@@ -216,8 +218,8 @@ export function describeDataStore(name: string, setUp: () => Promise<StoreUnderT
         async () => missing.put("key", await bundle.file(randomBytes(bundle.abilities.largeObjectBytes)), live),
       ];
       for (const call of calls) {
-        const failure = await rejection(call());
-        expect(failure).toMatchObject({ name: "RemoteError", reason: "bucket_missing", retryable: false });
+        const error = await failure(call());
+        expect(error).toMatchObject({ name: "RemoteError", reason: "bucket_missing", retryable: false });
       }
       await missing.close();
     });
@@ -232,7 +234,7 @@ export function describeDataStore(name: string, setUp: () => Promise<StoreUnderT
         async () => bundle.store.head("key", stopped),
         async () => bundle.store.put("key2", text("x"), stopped),
       ];
-      for (const call of calls) expect((await rejection(call())).message).toBe("stopped before");
+      for (const call of calls) expect((await failure(call())).message).toBe("stopped before");
     });
 
     test("an abort ends a stream that is being read, and one that nobody reads yet", async () => {
@@ -244,7 +246,7 @@ export function describeDataStore(name: string, setUp: () => Promise<StoreUnderT
         if (mayRead) await once(stream, "readable");
         stop.abort(new Error("stop now"));
         await new Promise(setImmediate);
-        expect((await rejection(buffer(stream))).message).toBe("stop now");
+        expect((await failure(buffer(stream))).message).toBe("stop now");
       }
     });
 
@@ -286,10 +288,6 @@ async function open(setUp: () => Promise<StoreUnderTest>) {
   };
 }
 
-function text(value: string): Content {
-  return { kind: "bytes", bytes: Buffer.from(value) };
-}
-
 /** 1,024 bytes, the most that an object store takes. */
 function longKey(maxPartBytes: number): string {
   const key = `${"p".repeat(Math.min(maxPartBytes, 1024))}/`.repeat(1024).slice(0, 1024);
@@ -318,11 +316,4 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
 
 function digest(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
-}
-
-async function rejection(promise: Promise<unknown>): Promise<Error> {
-  return promise.then(
-    () => expect.fail("resolved"),
-    (error: unknown) => error as Error,
-  );
 }

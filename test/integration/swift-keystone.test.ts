@@ -18,6 +18,8 @@ import { isAvailable } from "../../tools/requirements.ts";
 import { RawSwift } from "../servers/raw-swift.ts";
 import { MAX_OBJECT_BYTES } from "../servers/swift-configuration.ts";
 import { startSwiftKeystone, type SwiftKeystone } from "../servers/swift-keystone.ts";
+import { failure } from "../fixtures/failure.ts";
+import { text } from "../fixtures/text-content.ts";
 
 const MIB = 1024 * 1024;
 const live = new AbortController().signal;
@@ -333,15 +335,4 @@ async function setUp(connection: Partial<SwiftConnection> = {}) {
       await rm(folder, { recursive: true });
     },
   };
-}
-
-function text(value: string): Content {
-  return { kind: "bytes", bytes: Buffer.from(value) };
-}
-
-async function failure(promise: Promise<unknown>): Promise<Error> {
-  return promise.then(
-    () => expect.fail("resolved"),
-    (error: unknown) => error as Error,
-  );
 }

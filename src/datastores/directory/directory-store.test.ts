@@ -6,9 +6,9 @@ import { text as textOf } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { collect, describeDataStore } from "../conformance.ts";
-import type { Content } from "../datastore.ts";
 import { openDirectoryStore } from "./directory-store.ts";
 import { partName } from "./unfinished-parts.ts";
+import { text } from "../../../test/fixtures/text-content.ts";
 
 const live = new AbortController().signal;
 
@@ -42,10 +42,6 @@ async function setUp() {
     store: openDirectoryStore({ root, bucket: "mnist", create: false }),
     [Symbol.asyncDispose]: async () => rm(folder, { recursive: true }),
   };
-}
-
-function text(value: string): Content {
-  return { kind: "bytes", bytes: Buffer.from(value) };
 }
 
 test("a results bucket is empty until its first put makes it", async () => {

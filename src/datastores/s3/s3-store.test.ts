@@ -20,6 +20,8 @@ import type { Content } from "../datastore.ts";
 import { type FailedTry, Retrier, withRetry } from "../retry.ts";
 import { downloadBucket, uploadTree } from "../transfer.ts";
 import { openS3Store, type S3Store, type S3StoreOptions } from "./s3-store.ts";
+import { failure } from "../../../test/fixtures/failure.ts";
+import { text } from "../../../test/fixtures/text-content.ts";
 
 const MIB = 1024 * 1024;
 const live = new AbortController().signal;
@@ -85,20 +87,9 @@ async function setUp(silenceMs = 10_000) {
   };
 }
 
-function text(value: string): Content {
-  return { kind: "bytes", bytes: Buffer.from(value) };
-}
-
 /** A fault for the first requests of one kind. */
 function first(count: number, operation: S3Request["operation"], fault: Fault) {
   return (request: S3Request) => (request.operation === operation && request.number <= count ? fault : undefined);
-}
-
-async function failure(promise: Promise<unknown>): Promise<Error> {
-  return promise.then(
-    () => expect.fail("resolved"),
-    (error: unknown) => error as Error,
-  );
 }
 
 const PASSING: readonly [string, Fault][] = [

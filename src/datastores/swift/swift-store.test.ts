@@ -18,6 +18,8 @@ import { type FailedTry, Retrier, withRetry } from "../retry.ts";
 import { downloadBucket } from "../transfer.ts";
 import type { SwiftConnection } from "./swift-login.ts";
 import { openSwiftStore, type SwiftStoreOptions } from "./swift-store.ts";
+import { failure } from "../../../test/fixtures/failure.ts";
+import { text } from "../../../test/fixtures/text-content.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -84,19 +86,8 @@ async function setUp(silenceMs = 10_000) {
   };
 }
 
-function text(value: string): Content {
-  return { kind: "bytes", bytes: Buffer.from(value) };
-}
-
 function first(count: number, operation: SwiftRequest["operation"], fault: Fault) {
   return (request: SwiftRequest) => (request.operation === operation && request.number <= count ? fault : undefined);
-}
-
-async function failure(promise: Promise<unknown>): Promise<Error> {
-  return promise.then(
-    () => expect.fail("resolved"),
-    (error: unknown) => error as Error,
-  );
 }
 
 const PASSING: readonly [string, Fault][] = [
