@@ -3,10 +3,11 @@ import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { describe, expect, test } from "vitest";
 import { isAvailable } from "../../tools/requirements.ts";
 import { startRadosgw } from "../servers/radosgw.ts";
+import { connectS3, makeBuckets } from "../servers/s3-client.ts";
 import { comparable, matches, Names } from "./docs-output.ts";
 import { type Page, readPage, type Step } from "./docs-page.ts";
 import { startSwift } from "./docs-swift.ts";
@@ -204,16 +205,11 @@ class Reader implements AsyncDisposable {
 /** A real S3 server with the bucket that the page's manifest takes its data from. */
 async function startS3(page: Page, names: Names, stack: AsyncDisposableStack): Promise<void> {
   const server = stack.use(await startRadosgw());
-  const { endpoint, region, accessKeyId, secretAccessKey } = server;
-  const client = new S3Client({
-    endpoint,
-    region,
-    forcePathStyle: true,
-    credentials: { accessKeyId, secretAccessKey },
-  });
+  const { endpoint, accessKeyId, secretAccessKey } = server;
+  const client = connectS3(server);
   const files = page.blocks.flatMap((block) => (block.kind === "file" ? [block.text] : []));
   for (const Bucket of new Set(files.join("\n").match(/(?<=bucket: )\S+/g))) {
-    await client.send(new CreateBucketCommand({ Bucket }));
+    await makeBuckets(client, Bucket);
     if (Bucket.endsWith("-data"))
       await client.send(new PutObjectCommand({ Bucket, Key: "train.csv", Body: "1,2\n3,4\n" }));
   }

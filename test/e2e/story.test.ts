@@ -2,21 +2,15 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  CreateBucketCommand,
-  GetObjectCommand,
-  ListObjectsV2Command,
-  PutObjectCommand,
-  S3Client,
-} from "@aws-sdk/client-s3";
+import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { packDirectory } from "../../src/archive/pack-archive.ts";
 import { isAvailable } from "../../tools/requirements.ts";
 import { startRadosgw, type Radosgw } from "../servers/radosgw.ts";
+import { connectS3, makeBuckets } from "../servers/s3-client.ts";
+import { EXAMPLES, trainingData } from "./fashion-mnist.ts";
 import { s3Manifest } from "./manifests.ts";
-import { ROOT, startService, type Service } from "./service.ts";
-
-const EXAMPLES = join(ROOT, "examples", "fashion-mnist");
+import { startService, type Service } from "./service.ts";
 
 /** The page's command, with another number of images and whatever starts the program. */
 const PAGE_ARGUMENTS = [
@@ -44,21 +38,10 @@ describe.skipIf(!isAvailable("s3") || !isAvailable("python-frameworks"))("the pa
       startRadosgw(),
       startService({ configuration: "stores: {retry: {attempts: 3}}\n" }),
     ]);
-    client = new S3Client({
-      endpoint: s3.endpoint,
-      region: s3.region,
-      forcePathStyle: true,
-      credentials: { accessKeyId: s3.accessKeyId, secretAccessKey: s3.secretAccessKey },
-      requestChecksumCalculation: "WHEN_REQUIRED",
-      responseChecksumValidation: "WHEN_REQUIRED",
-    });
-    for (const Bucket of ["mnist-training-data", "mnist-training-models", "empty"]) {
-      await client.send(new CreateBucketCommand({ Bucket }));
-    }
-    for (const name of await readdir(join(EXAMPLES, "data"))) {
-      if (!name.endsWith(".gz")) continue;
-      const Body = await readFile(join(EXAMPLES, "data", name));
-      await client.send(new PutObjectCommand({ Bucket: "mnist-training-data", Key: name, Body }));
+    client = connectS3(s3);
+    await makeBuckets(client, "mnist-training-data", "mnist-training-models", "empty");
+    for await (const { name, bytes } of trainingData()) {
+      await client.send(new PutObjectCommand({ Bucket: "mnist-training-data", Key: name, Body: bytes }));
     }
   });
 

@@ -1,13 +1,12 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { isAvailable } from "../../tools/requirements.ts";
 import { RawSwift } from "../servers/raw-swift.ts";
 import { startSwiftKeystone } from "../servers/swift-keystone.ts";
+import { EXAMPLES, trainingData } from "./fashion-mnist.ts";
 import { ROOT, startService } from "./service.ts";
 import { writeZip } from "./zip.ts";
-
-const EXAMPLES = join(ROOT, "examples", "fashion-mnist");
 
 /** The operator's explicit word: what 2017's TensorFlow manifests ask for is served by a Python with numpy here. */
 const CONFIGURATION = `
@@ -26,11 +25,7 @@ test.skipIf(!isAvailable("swift") || !isAvailable("python-frameworks"))(
     const raw = await RawSwift.login(swift);
     await raw.send("PUT", "mnist-training-data");
     await raw.send("PUT", "mnist-training-models");
-    for (const name of await readdir(join(EXAMPLES, "data"))) {
-      if (!name.endsWith(".gz")) continue;
-      const bytes = new Uint8Array(await readFile(join(EXAMPLES, "data", name)));
-      await raw.send("PUT", `mnist-training-data/${name}`, bytes);
-    }
+    for await (const { name, bytes } of trainingData()) await raw.send("PUT", `mnist-training-data/${name}`, bytes);
 
     const page = await readFile(join(ROOT, "test/fixtures/manifests/page-swift.yml"), "utf8");
     const manifest = page

@@ -1,13 +1,14 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { CreateBucketCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { ListObjectsV2Command, PutObjectCommand } from "@aws-sdk/client-s3";
 import { expect, test } from "vitest";
 import { isAvailable } from "../../tools/requirements.ts";
 import { startRadosgw } from "../servers/radosgw.ts";
+import { connectS3, makeBuckets } from "../servers/s3-client.ts";
+import { EXAMPLES, trainingData } from "./fashion-mnist.ts";
 import { ROOT, startService } from "./service.ts";
 import { writeZip } from "./zip.ts";
 
-const DATA = join(ROOT, "examples", "fashion-mnist", "data");
 const PROGRAMS = join(ROOT, "test", "fixtures", "programs", "tensorflow1");
 
 /** The operator's explicit word: what 2017's manifests call TensorFlow 1.2 is TensorFlow 2, in its compatibility mode. */
@@ -19,20 +20,10 @@ test.skipIf(!isAvailable("s3") || !isAvailable("package-index"))(
   async () => {
     await using s3 = await startRadosgw();
     await using service = await startService({ configuration: CONFIGURATION });
-    const client = new S3Client({
-      endpoint: s3.endpoint,
-      region: s3.region,
-      forcePathStyle: true,
-      credentials: { accessKeyId: s3.accessKeyId, secretAccessKey: s3.secretAccessKey },
-      requestChecksumCalculation: "WHEN_REQUIRED",
-      responseChecksumValidation: "WHEN_REQUIRED",
-    });
-    for (const Bucket of ["mnist-training-data", "mnist-training-models"]) {
-      await client.send(new CreateBucketCommand({ Bucket }));
-    }
-    for (const Key of (await readdir(DATA)).filter((name) => name.endsWith(".gz"))) {
-      const Body = await readFile(join(DATA, Key));
-      await client.send(new PutObjectCommand({ Bucket: "mnist-training-data", Key, Body }));
+    const client = connectS3(s3);
+    await makeBuckets(client, "mnist-training-data", "mnist-training-models");
+    for await (const { name, bytes } of trainingData()) {
+      await client.send(new PutObjectCommand({ Bucket: "mnist-training-data", Key: name, Body: bytes }));
     }
     const page = await readFile(join(ROOT, "test/fixtures/manifests/page-s3.yml"), "utf8");
     const manifest = page
@@ -43,7 +34,7 @@ test.skipIf(!isAvailable("s3") || !isAvailable("package-index"))(
     await writeFile(join(service.work, "job.yaml"), manifest);
     await writeZip(join(service.work, "tf-model.zip"), {
       "convolutional_network.py": await readFile(join(PROGRAMS, "convolutional_network.py"), "utf8"),
-      "input_data.py": await readFile(join(ROOT, "examples/fashion-mnist/numpy/input_data.py"), "utf8"),
+      "input_data.py": await readFile(join(EXAMPLES, "numpy", "input_data.py"), "utf8"),
     });
 
     const trained = await service.bx(["ml", "train", "tf-model.zip", "job.yaml"]);

@@ -4,11 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text as textOf } from "node:stream/consumers";
 import {
-  CreateBucketCommand,
   CreateMultipartUploadCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
-  S3Client,
+  type S3Client,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -22,6 +21,8 @@ import { openS3Store } from "../../src/datastores/s3/s3-store.ts";
 import { downloadBucket, uploadTree } from "../../src/datastores/transfer.ts";
 import { isAvailable } from "../../tools/requirements.ts";
 import { type Radosgw, type S3Keys, startRadosgw } from "../servers/radosgw.ts";
+import { connectS3, makeBuckets } from "../servers/s3-client.ts";
+import { text } from "../fixtures/text-content.ts";
 
 const MIB = 1024 * 1024;
 const live = new AbortController().signal;
@@ -34,8 +35,7 @@ let admin: S3Client;
 describe.skipIf(!isAvailable("s3"))("a real S3 server", () => {
   beforeAll(async () => {
     server = await startRadosgw();
-    const { endpoint, region, accessKeyId, secretAccessKey } = server;
-    admin = new S3Client({ endpoint, region, forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } });
+    admin = connectS3(server);
   });
   afterAll(async () => {
     admin?.destroy();
@@ -181,7 +181,7 @@ function openStore(bucket: string, keys: S3Keys = server): DataStore {
 
 async function makeBucket(): Promise<string> {
   const bucket = `bucket-${randomBytes(6).toString("hex")}`;
-  await admin.send(new CreateBucketCommand({ Bucket: bucket }));
+  await makeBuckets(admin, bucket);
   return bucket;
 }
 
@@ -216,8 +216,4 @@ async function untilUploads(bucket: string, wanted: number): Promise<void> {
       timeout: 20_000,
     })
     .toBe(wanted);
-}
-
-function text(value: string): Content {
-  return { kind: "bytes", bytes: Buffer.from(value) };
 }
