@@ -7,6 +7,7 @@ import { CAUSES } from "../../src/domain/failure.ts";
 import { advance } from "../../src/domain/run.ts";
 import { RUN_STATES } from "../../src/domain/run-state.ts";
 import { pendingRun } from "../fixtures/pending-run.ts";
+import { SHELL } from "./control-bundle.ts";
 
 const REFERENCE = join(import.meta.dirname, "../../docs/reference");
 
@@ -37,19 +38,10 @@ test("the page of the program's environment lists exactly the variables that a l
   const run = advance({ ...pending, spec: { ...pending.spec, learners: 2 } }, "downloading", new Date(1), {
     devices: ["cpu-0", "cpu-1"],
   });
-  const environment = {
-    framework: "shell",
-    version: "any",
-    label: "a plain shell",
-    origin: "built_in",
-    programs: {},
-    path: [],
-    env: {},
-  } as const;
   const launch = {
     run,
     directory: runDirectory("/home", run.id),
-    environment,
+    environment: SHELL,
     path: "/bin",
     machine: { cores: 2, devices },
     rendezvous: { ports: [1, 2, 3] },
