@@ -13,21 +13,16 @@ import { readFramework } from "./framework.ts";
 import { FFDL } from "./known-fields.ts";
 import { MANIFEST_LIMITS } from "./limits.ts";
 import { readMemory } from "./memory-size.ts";
+import { readNaming } from "./naming.ts";
 import type { Place } from "./place.ts";
 import { readMap } from "./read-map.ts";
-import { readCount, readNumber, readText } from "./text-value.ts";
+import { readCount, readNumber } from "./text-value.ts";
 
 /** Reads FfDL's manifest, version 1, in the same way as `readWml` reads Watson ML's. */
 export function readFfdl(document: Place, findings: Findings): DialectReading | null {
   const places = readMap(document, MANIFEST, FFDL, findings);
   if (places === null) return null;
-  const name = readText(places.name, { maxLength: MANIFEST_LIMITS.nameLength }, findings);
-  const descriptionRule = {
-    maxLength: MANIFEST_LIMITS.descriptionLength,
-    isMultiLine: true,
-    mayBeBlank: true,
-  } as const;
-  const description = readText(places.description, descriptionRule, findings);
+  const { name, description } = readNaming(places, findings);
   const frameworkPlaces = places.framework === undefined ? null : readMap(places.framework, FRAMEWORK, FFDL, findings);
   const framework = readFramework(frameworkPlaces, FFDL, findings);
   const command = readCommand(frameworkPlaces?.command, findings);

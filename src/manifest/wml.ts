@@ -7,10 +7,9 @@ import { readEvaluationMetrics } from "./evaluation-metrics.ts";
 import type { Findings } from "./findings.ts";
 import { readFramework } from "./framework.ts";
 import { WML } from "./known-fields.ts";
-import { MANIFEST_LIMITS } from "./limits.ts";
+import { readNaming } from "./naming.ts";
 import type { Place } from "./place.ts";
 import { readMap } from "./read-map.ts";
-import { readText } from "./text-value.ts";
 import { readExecution } from "./wml-execution.ts";
 import { FRAMEWORK, MANIFEST, MODEL_DEFINITION } from "./wml-fields.ts";
 
@@ -42,13 +41,7 @@ type ModelDefinition = Omit<TrainingSpec, "data" | "results" | "evaluationMetric
 function readModelDefinition(place: Place | undefined, findings: Findings): ModelDefinition | null {
   const places = place === undefined ? null : readMap(place, MODEL_DEFINITION, WML, findings);
   if (places === null) return null;
-  const name = readText(places.name, { maxLength: MANIFEST_LIMITS.nameLength }, findings);
-  const descriptionRule = {
-    maxLength: MANIFEST_LIMITS.descriptionLength,
-    isMultiLine: true,
-    mayBeBlank: true,
-  } as const;
-  const description = readText(places.description, descriptionRule, findings);
+  const { name, description } = readNaming(places, findings);
   const author = readAuthor(places.author, findings);
   const frameworkPlaces = places.framework === undefined ? null : readMap(places.framework, FRAMEWORK, WML, findings);
   const framework = readFramework(frameworkPlaces, WML, findings);
