@@ -3,7 +3,7 @@ import type { RunStateName, RunView } from "../contract/run.ts";
 
 const PAGE = 1000;
 
-export interface RunFilter {
+interface RunFilter {
   readonly state?: RunStateName[] | undefined;
   readonly name?: string | undefined;
 }
