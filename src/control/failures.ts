@@ -35,7 +35,7 @@ const SIGNAL_NAMES = new Map(
 
 /** The outcome of a program that ended, by the exit code as the shell saw it (POSIX.1-2017, 2.8.2). */
 export function outcomeOfExit(exitCode: number, signal: string | null, context: FailureContext): RunOutcome {
-  const log = "The last lines of the log are shown here; 'trainyard logs' shows all of it.";
+  const log = "'trainyard logs' shows all of its log.";
   if (exitCode === 0 && signal === null) return { state: "completed" };
   if (signal !== null) {
     return failed(context, "program_signal", `The program was ended by ${signal}.`, log, exitCode, signal);
