@@ -30,6 +30,9 @@ export class CliBench implements AsyncDisposable {
   /** Told of all stdout so far after every write; may throw `ClosedOutput`. */
   onOut: (text: string) => unknown = () => {};
 
+  /** The same of stderr. */
+  onErr: (text: string) => unknown = () => {};
+
   private constructor(folder: string, server: ScriptedServer) {
     this.folder = folder;
     this.server = server;
@@ -73,7 +76,7 @@ export class CliBench implements AsyncDisposable {
     const text = (chunks: Buffer[]): string => Buffer.concat(chunks).toString();
     const io: CliIo = {
       stdout: outputInto(out, () => this.onOut(text(out))),
-      stderr: outputInto(err),
+      stderr: outputInto(err, () => this.onErr(text(err))),
       env: this.env,
       cwd: this.folder,
       readStdin: async () => this.stdin,
@@ -95,7 +98,7 @@ export class CliBench implements AsyncDisposable {
   }
 }
 
-function outputInto(chunks: Buffer[], afterWrite: () => unknown = () => {}): Output {
+function outputInto(chunks: Buffer[], afterWrite: () => unknown): Output {
   return {
     isTty: false,
     hasColor: false,

@@ -35,8 +35,11 @@ export async function sayOutcome(context: Context, run: RunView, printedLearner:
   await say(context, `More: ${commandLine(context, `show ${run.id}`)}`);
 }
 
+const PREPARING = "The code, the environment and the data are being put in place; an environment may have to be built.";
+
 /** One line about what a run does now, for someone who waits for it. */
 export function describeProgress(run: RunView): string {
   if (run.waiting !== null) return `${run.state}: ${printable(run.waiting.reason)} (position ${run.waiting.position})`;
+  if (run.state === "downloading") return `${run.state}: ${PREPARING}`;
   return run.state;
 }

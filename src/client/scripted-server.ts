@@ -21,7 +21,7 @@ export class ScriptedServer implements AsyncDisposable {
   readonly frameworks: { name: string; version: string }[] = [];
   readonly submissions: { manifest: string; zip: Buffer; key: string | null }[] = [];
   readonly requests: string[] = [];
-  /** Taken from the front, one for each request: cut the connection, before or in the middle of the answer. */
+  /** Taken from the front, one for each request: cut the connection, before the answer or in the middle of a log. */
   readonly faults: ("cut" | "cut-body" | "cut-after-work" | Problem)[] = [];
   /** What a new submission becomes. */
   nextRun: RunView | undefined;
@@ -89,7 +89,10 @@ export class ScriptedServer implements AsyncDisposable {
     if (typeof fault === "object") return sendJson(response, fault.status, fault);
     const answer = await this.#route(request);
     if (fault === "cut-after-work") return void request.socket.destroy();
-    if (answer.bytes === undefined) return sendJson(response, answer.status, answer.json);
+    if (answer.bytes === undefined) {
+      if (fault === "cut-body") this.faults.unshift(fault);
+      return sendJson(response, answer.status, answer.json);
+    }
     response.writeHead(200, { ...answer.headers, "content-length": answer.bytes.length });
     if (fault !== "cut-body") return void response.end(answer.bytes);
     response.write(answer.bytes.subarray(0, answer.bytes.length / 2), () => request.socket.destroy());

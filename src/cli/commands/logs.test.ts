@@ -52,6 +52,33 @@ test("logs -f --exit-status waits for the run's end and ends with its outcome", 
   expect(err).toContain(`Run ${ID} failed after 4 min: The program ended with exit code 1.\nhint: `);
 });
 
+test("logs -f says what a run waits for before it has a log, and that it runs then", async () => {
+  await using bench = await setUp();
+  const waiting = { reason: "It needs 2 CPU slots and 1 is free.", position: 1 };
+  bench.server.change(ID, { state: "pending", waiting });
+  bench.onErr = (text) => {
+    if (text.endsWith("(position 1)\n")) bench.server.change(ID, { state: "downloading", waiting: null });
+    if (text.endsWith("built.\n")) bench.server.change(ID, { state: "running" });
+    if (text.endsWith("running\n")) bench.server.appendLog(ID, "epoch 1\n", true);
+  };
+  expect(await bench.trainyard("logs", "-f", ID)).toEqual({
+    code: 0,
+    out: "epoch 1\n",
+    err:
+      "pending: It needs 2 CPU slots and 1 is free. (position 1)\n" +
+      "downloading: The code, the environment and the data are being put in place; an environment may have to be built.\n" +
+      "running\n",
+  });
+});
+
+test("logs without -f says at once that the server cannot be reached", async () => {
+  await using bench = await setUp();
+  await bench.server.close();
+  const { err, code } = await bench.trainyard("logs", ID);
+  expect(code).toBe(6);
+  expect(err).toBe((await bench.trainyard("list")).err);
+});
+
 test("logs --exit-status without -f says that a run has not ended", async () => {
   await using bench = await setUp();
   expect((await bench.trainyard("logs", ID, "--exit-status")).code).toBe(101);

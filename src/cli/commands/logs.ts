@@ -1,8 +1,10 @@
 import { Option } from "@commander-js/extra-typings";
-import { followLog, readLogToNow } from "../../client/follow-log.ts";
+import type { Client } from "../../client/client.ts";
+import { readLogToNow, type FollowOptions } from "../../client/follow-log.ts";
 import { waitForEnd } from "../../client/wait-for-run.ts";
 import { connect, type Context } from "../context.ts";
 import { detachable, sayRetry } from "../detach.ts";
+import { printLogToEnd, sayChangesBesideLog } from "../follow-run.ts";
 import { wholeNumber, type Program } from "../options.ts";
 import { OUTCOME_CODES, sayOutcome } from "../outcome.ts";
 import { findRunId } from "../run-reference.ts";
@@ -26,17 +28,22 @@ export function addLogs(program: Program, context: Context): void {
       await detachable(context, id, async (signal) => {
         const { learner, tail, follow: isFollowed = false } = options;
         const offset = tail === undefined ? 0 : await tailOffset(client, id, tail, { learner, signal });
-        const read = isFollowed ? followLog : readLogToNow;
-        for await (const bytes of read(client, id, { offset, learner, signal, onRetry: sayRetry(context) })) {
-          await context.io.stdout.write(bytes);
-        }
+        const onChange = sayChangesBesideLog(context);
+        if (isFollowed) await printLogToEnd(context, client, id, { offset, learner, onChange, signal });
+        else await printLogToNow(context, client, id, { offset, learner, signal });
         if (options.exitStatus !== true) return;
         // A complete log is not yet an ended run: its results are still being stored.
         const run = isFollowed
-          ? await waitForEnd(client, id, { signal, onRetry: sayRetry(context) })
+          ? await waitForEnd(client, id, { signal, onRetry: sayRetry(context), onChange })
           : await client.call("getRun", { params: { id }, signal });
         if (isFollowed) await sayOutcome(context, run, learner);
         context.exitCode = OUTCOME_CODES[run.state];
       });
     });
+}
+
+async function printLogToNow(context: Context, client: Client, id: string, where: FollowOptions): Promise<void> {
+  // Nobody waits here: that the server cannot be reached is said at once.
+  const options = { ...where, isWorthIt: () => false };
+  for await (const bytes of readLogToNow(client, id, options)) await context.io.stdout.write(bytes);
 }

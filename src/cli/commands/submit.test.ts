@@ -77,6 +77,29 @@ test("submit -f prints the log alone on stdout and ends with the run's outcome",
   expect(err).toContain(`Run ${ID} completed after 1 min. Results: bucket 'mnist-training-models', folder '${ID}'.\n`);
 });
 
+test.each(["--follow", "--wait"])("submit %s says what the run waits for, and -q leaves it out", async (how) => {
+  await using bench = await setUp();
+  const waiting = { reason: "It needs 2 CPU slots.", position: 3 };
+  for (const quiet of [[], ["-q"]]) {
+    bench.server.runs.length = 0;
+    bench.server.nextRun = scriptedRun({ id: ID, state: "pending", endedAt: null, waiting });
+    bench.server.logs.clear();
+    bench.server.appendLog(ID, "epoch 1\n");
+    let isFinished = false;
+    const finish = (): void => {
+      if (isFinished) return;
+      isFinished = true;
+      bench.server.change(ID, { state: "completed", waiting: null, endedAt: "2017-10-26T11:17:51.123Z" });
+      bench.server.appendLog(ID, "", true);
+    };
+    bench.onErr = (text) => void (text.endsWith("(position 3)\n") && finish());
+    bench.onOut = () => void (quiet.length > 0 && finish());
+    const { err, code } = await bench.trainyard("submit", how, ...quiet, "model.zip", "job.yaml");
+    expect(code).toBe(0);
+    expect(err.includes("pending: It needs 2 CPU slots. (position 3)\n")).toBe(quiet.length === 0);
+  }
+});
+
 test("submit --wait -o json prints the run as it ended", async () => {
   await using bench = await setUp();
   bench.server.nextRun = scriptedRun({ id: ID, state: "canceled" });

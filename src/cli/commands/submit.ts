@@ -1,12 +1,12 @@
 import { Option } from "@commander-js/extra-typings";
-import { followLog } from "../../client/follow-log.ts";
 import { waitForEnd } from "../../client/wait-for-run.ts";
 import type { RunView } from "../../contract/run.ts";
 import { wrongUse } from "../cli-error.ts";
 import { commandLine, connect, say, type Context } from "../context.ts";
 import { detachable, sayRetry } from "../detach.ts";
+import { printLogToEnd, sayChanges, sayChangesBesideLog } from "../follow-run.ts";
 import { outputOption, type Program } from "../options.ts";
-import { describeProgress, OUTCOME_CODES, sayOutcome } from "../outcome.ts";
+import { OUTCOME_CODES, sayOutcome } from "../outcome.ts";
 import { printData, type DataFormat } from "../output/format.ts";
 import { printable } from "../output/printable.ts";
 import { sendSubmission } from "../send-submission.ts";
@@ -66,24 +66,10 @@ async function watch(
   how: { readonly follow: boolean; readonly isQuiet: boolean },
 ): Promise<RunView> {
   const client = await connect(context);
-  const onRetry = sayRetry(context);
+  const sayAll = how.follow ? sayChangesBesideLog(context) : sayChanges(context);
+  const onChange = how.isQuiet ? undefined : sayAll;
   return await detachable(context, id, async (signal) => {
-    if (how.follow) {
-      const log = followLog(client, id, { learner: FOLLOWED_LEARNER, signal, onRetry });
-      for await (const bytes of log) await context.io.stdout.write(bytes);
-    }
-    const onChange = how.isQuiet || how.follow ? undefined : sayChange(context);
-    return await waitForEnd(client, id, { signal, onRetry, onChange });
+    if (how.follow) await printLogToEnd(context, client, id, { learner: FOLLOWED_LEARNER, onChange, signal });
+    return await waitForEnd(client, id, { signal, onRetry: sayRetry(context), onChange });
   });
-}
-
-function sayChange(context: Context): (run: RunView) => void {
-  let said = "";
-  return (run) => {
-    const progress = describeProgress(run);
-    if (progress === said) return;
-    said = progress;
-    // Nothing waits for this line: when stderr is closed there is nobody to tell.
-    say(context, progress).catch(() => {});
-  };
 }
