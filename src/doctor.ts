@@ -4,9 +4,10 @@ import { delimiter, dirname, join } from "node:path";
 import { availableParallelism } from "node:os";
 import { formatBytes } from "./base/byte-size.ts";
 import { systemClock as clock } from "./base/clock.ts";
-import type { DoctorCheck, DoctorReport, EnvironmentAnswer } from "./cli/machine.ts";
+import type { DoctorCheck, DoctorReport, EnvironmentAnswer, WantedFramework } from "./cli/machine.ts";
 import { findConfigurationFile } from "./configuration/home.ts";
 import { loadSettings, type Settings } from "./configuration/settings.ts";
+import { resolveEnvironment as resolveAsServer } from "./control/run-environment.ts";
 import { ServiceError } from "./domain/errors.ts";
 import { chooseTracker } from "./engines/local/choose-tracker.ts";
 import { findDevices } from "./engines/local/devices.ts";
@@ -34,13 +35,13 @@ export async function doctor(home: string): Promise<DoctorReport> {
 }
 
 /** The environment that a submission on this machine would get. */
-export async function resolveEnvironment(framework: string, version: string, home: string): Promise<EnvironmentAnswer> {
+export async function resolveEnvironment(framework: WantedFramework, home: string): Promise<EnvironmentAnswer> {
   const { settings } = readSettings(home);
   if (settings === null)
     return { found: false, fact: "the configuration cannot be read", hint: "See 'trainyard doctor'." };
   const environments = await environmentsHere(home, settings);
   const signal = AbortSignal.timeout(PROBE_LIMIT_MS);
-  const resolution = await environments.catalogue.resolve(framework, version, signal);
+  const resolution = await resolveAsServer(environments.catalogue, framework, signal);
   if (resolution.found === true) return { found: true, label: resolution.environment.label };
   if (resolution.found === false) return resolution;
   if ((await environments.installer(signal)) !== undefined) return { found: true, label: resolution.label };

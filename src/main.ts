@@ -9,8 +9,7 @@ import { runCli } from "./cli/program.ts";
 const machine: Machine = {
   serve: async (options) => (await import("./serve.ts")).serve(options),
   doctor: async (home) => (await import("./doctor.ts")).doctor(home),
-  resolveEnvironment: async (framework, version, home) =>
-    (await import("./doctor.ts")).resolveEnvironment(framework, version, home),
+  resolveEnvironment: async (framework, home) => (await import("./doctor.ts")).resolveEnvironment(framework, home),
 };
 
 /** Where both programs in `bin/` begin. */

@@ -1,3 +1,5 @@
+import type { ManifestReading } from "../manifest/read-manifest.ts";
+
 /**
  * What the command line needs from the machine it runs on but may not import: the layers below the server. The
  * composition root hands it in and loads what is behind it only when a method is called.
@@ -8,8 +10,11 @@ export interface Machine {
   /** What a server with this home would find. */
   doctor(home: string): Promise<DoctorReport>;
   /** Which environment a submission to a server with this home would get on this machine. */
-  resolveEnvironment(framework: string, version: string, home: string): Promise<EnvironmentAnswer>;
+  resolveEnvironment(framework: WantedFramework, home: string): Promise<EnvironmentAnswer>;
 }
+
+/** A manifest's framework; with `requirements` it never gets an environment that was merely found. */
+export type WantedFramework = NonNullable<ManifestReading["spec"]>["framework"];
 
 export interface ServeOptions {
   readonly home: string;

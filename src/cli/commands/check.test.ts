@@ -67,6 +67,14 @@ test.each([
   expect(out).toContain(`unpacked\n  ${path} (9 B)\n`);
 });
 
+test("the requirements of the manifest decide about the environment too", async () => {
+  await using bench = await setUp();
+  bench.machine.resolveEnvironment = async ({ requirements }) => ({ found: true, label: `built with ${requirements}` });
+  await bench.write("job.yaml", MANIFEST.replace("version: 1.2-py3", "version: 1.2-py3\n    requirements: more.txt"));
+  const { out } = await bench.trainyard("check", "job.yaml");
+  expect(out).toContain("built with more.txt\n");
+});
+
 test("an environment that is not here is a warning, not a problem", async () => {
   await using bench = await setUp();
   bench.machine.resolveEnvironment = async () => ({

@@ -65,7 +65,7 @@ async function findEnvironment(context: Context, checked: CheckedSubmission): Pr
   if (checked.spec === null) return { label: null, warnings: [] };
   const { name, version } = checked.spec.framework;
   const home = await homeFor(context.flags, context.io);
-  const answer = await context.machine.resolveEnvironment(name, version, home);
+  const answer = await context.machine.resolveEnvironment(checked.spec.framework, home);
   if (answer.found) return { label: answer.label, warnings: [] };
   const warning = {
     code: "environment_unavailable",
