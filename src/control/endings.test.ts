@@ -87,3 +87,8 @@ test("when one wait fails, the waits for the others end with it", async () => {
   await expect(awaitEndings({ waitForEnd }, handles, now, () => undefined, forever)).rejects.toThrow("EMFILE");
   expect(ended).toEqual([1, 3]);
 });
+
+test("of two failures in the same millisecond the one that was noticed first is the run's", () => {
+  const outcome = outcomeOfEndings([exited(2, 3, 100), exited(1, 143, 100)], pendingRun(), context);
+  expect(outcome).toMatchObject({ failure: { learner: 2, exitCode: 3 } });
+});

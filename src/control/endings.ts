@@ -11,8 +11,8 @@ export interface LearnerEnding {
 }
 
 /**
- * Waits until every learner has ended. As soon as one fails, `onFailure` is called once, for the others would wait
- * for a peer that is gone.
+ * Waits until every learner has ended; gives the ends in the order in which they were noticed. As soon as one fails,
+ * `onFailure` is called once, for the others would wait for a peer that is gone.
  */
 export async function awaitEndings(
   engine: Pick<Engine, "waitForEnd">,
@@ -21,20 +21,21 @@ export async function awaitEndings(
   onFailure: (learner: number) => void,
   signal: AbortSignal,
 ): Promise<LearnerEnding[]> {
+  const noticed: LearnerEnding[] = [];
   let hasFailed = false;
   const over = new AbortController();
   const either = AbortSignal.any([signal, over.signal]);
   const waits = handles.map(async (handle, index) => {
     const ending = await engine.waitForEnd(handle, either);
-    const seen = { learner: index + 1, ending, seenAt: now() };
+    noticed.push({ learner: index + 1, ending, seenAt: now() });
     if (!hasFailed && !isSuccess(ending)) {
       hasFailed = true;
-      onFailure(seen.learner);
+      onFailure(index + 1);
     }
-    return seen;
   });
   try {
-    return await Promise.all(waits);
+    await Promise.all(waits);
+    return noticed;
   } finally {
     // When one wait fails the caller comes again; the others must not stay and pile up.
     over.abort(new Error("The wait for another learner of the run failed."));
@@ -44,7 +45,10 @@ export async function awaitEndings(
 /** A file's time comes from the kernel's tick, which may lie this far behind the clock that a wish to stop is dated by. */
 const KERNEL_TICK_MS = 20;
 
-/** Completed only if every learner ended with 0; else the failure that came first, which the later ones followed from. */
+/**
+ * Completed only if every learner ended with 0; else the failure that came first, which the later ones followed from.
+ * Of failures at the same moment the one that was noticed first, as `endings` are in that order.
+ */
 export function outcomeOfEndings(
   endings: readonly LearnerEnding[],
   run: Run,

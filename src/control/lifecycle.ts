@@ -9,6 +9,7 @@ import { readTail } from "../logs/log-file.ts";
 import { awaitEndings, outcomeOfEndings } from "./endings.ts";
 import { failed, isPassingTrouble, messageOf, outcomeOfStaging, type FailureContext } from "./failures.ts";
 import { insist } from "./insist.ts";
+import { findLeftBehind } from "./left-behind.ts";
 import { prepareAndStart, type PreparationParts, type Started } from "./preparation.ts";
 import { explainMissingLog, keepResults, tidyUp, type KeeperParts, type KeptResults } from "./result-keeper.ts";
 import type { RunBook } from "./run-book.ts";
@@ -190,16 +191,19 @@ export class Lifecycle {
     const outcome = run.outcome;
     if (outcome === null) throw new Error(`Run '${run.id}' is storing without an outcome.`);
     const directory = runDirectory(home, run.id);
+    // A definition that cannot be read again is no reason to hold up the end of the run.
+    const leftBehind = await findLeftBehind(this.#parts, directory, run).catch(() => null);
     const kept = await this.#tryToKeep(run, outcome, carried);
     if (kept.isStored) {
-      const { stored, warnings } = kept;
+      const { stored } = kept;
       const failure = outcome.state === "failed" ? outcome.failure : null;
-      const change = { results: stored, failure, warnings: [...run.warnings, ...warnings] };
+      const warnings = [...run.warnings, ...kept.warnings, ...(leftBehind === null ? [] : [leftBehind])];
+      const change = { results: stored, failure, warnings };
       await book.advance(run.id, outcome.state, change, `Ended as ${outcome.state}; ${stored.objects} objects stored.`);
     } else {
       await this.#endWithoutResults(run, outcome, kept.reason);
     }
-    await tidyUp(directory, kept.isStored).catch((error: unknown) =>
+    await tidyUp(directory, kept.isStored, leftBehind !== null).catch((error: unknown) =>
       log.error({ runId: run.id, error: messageOf(error) }, "a run's folders could not be tidied up"),
     );
   }

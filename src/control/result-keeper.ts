@@ -157,9 +157,13 @@ export async function explainMissingLog(directory: RunDirectory, message: string
   await writeFile(log, `The program was not started. ${message}\n`);
 }
 
-/** Frees the disk of what a run needed only while it lived. Logs stay; results stay unless the bucket has them. */
-export async function tidyUp(directory: RunDirectory, areResultsStored: boolean): Promise<void> {
+/**
+ * Frees the disk of what a run needed only while it lived. Logs stay; results stay unless the bucket has them, and so does
+ * the working folder with files that the program `leftBehind` there.
+ */
+export async function tidyUp(directory: RunDirectory, areResultsStored: boolean, leftBehind: boolean): Promise<void> {
   const folders = [directory.data, directory.temporary, directory.userHome];
-  if (areResultsStored) folders.push(directory.code, directory.results, directory.checkpoints, directory.state);
+  if (areResultsStored) folders.push(directory.results, directory.checkpoints, directory.state);
+  if (areResultsStored && !leftBehind) folders.push(directory.code);
   for (const folder of folders) await removeTree(folder);
 }

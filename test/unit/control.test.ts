@@ -375,3 +375,35 @@ test("checkpoints are a run's own, unless it asks for those that the bucket's ru
   const [own] = (await readdir(models, { recursive: true })).filter((path) => path.endsWith("step-1"));
   expect(own).toMatch(/^training-\w+\/_wml_checkpoints\/step-1$/);
 });
+
+test("files that the program left in its working folder are named in a warning and kept on the server", async () => {
+  const script = (task: LearnerTask) => {
+    const work = async (): Promise<void> => {
+      await mkdir(join(task.workingDirectory, "snapshots"));
+      await writeFile(join(task.workingDirectory, "snapshots", "model.bin"), "weights");
+      await mkdir(join(task.workingDirectory, "__pycache__"));
+      await writeFile(join(task.workingDirectory, "__pycache__", "train.pyc"), "compiled");
+    };
+    return { kind: "exits", exitCode: 0, after: work() } as const;
+  };
+  await using bundle = await controlBundle({ script });
+  const run = await bundle.untilEnded((await bundle.submit()).id);
+  const code = join(bundle.home, "runs", run.id, "code");
+  expect(run.state).toBe("completed");
+  expect(run.warnings.filter((warning) => warning.includes("left"))).toEqual([
+    expect.stringMatching(/^The program left 'snapshots\/model\.bin' in its working folder\. .*kept on the server in /),
+  ]);
+  expect(run.warnings.join()).toContain(code);
+  await bundle.control.stop();
+  expect(existsSync(join(code, "snapshots", "model.bin"))).toBe(true);
+});
+
+test("a program that keeps to its result folder leaves no warning and no working folder", async () => {
+  const script = (task: LearnerTask) =>
+    ({ kind: "exits", exitCode: 0, after: writeFile(join(task.env["RESULT_DIR"] ?? "", "model"), "weights") }) as const;
+  await using bundle = await controlBundle({ script });
+  const run = await bundle.untilEnded((await bundle.submit()).id);
+  await bundle.control.stop();
+  expect(run.warnings.filter((warning) => warning.includes("left"))).toEqual([]);
+  expect(existsSync(join(bundle.home, "runs", run.id, "code"))).toBe(false);
+});
