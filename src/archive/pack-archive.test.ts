@@ -6,6 +6,7 @@ import type { Sandbox } from "../../test/fixtures/archives/sandbox.ts";
 import { listTree, openSandbox } from "../../test/fixtures/archives/sandbox.ts";
 import { isAvailable } from "../../tools/requirements.ts";
 import { extractArchive } from "./extract-archive.ts";
+import { inspectArchive } from "./inspect-archive.ts";
 import { packDirectory } from "./pack-archive.ts";
 
 async function makeModel(sandbox: Sandbox, name: string): Promise<string> {
@@ -83,4 +84,16 @@ test.skipIf(!isAvailable("info-zip"))("Info-ZIP finds nothing wrong with a packe
   const { status, stdout } = spawnSync("unzip", ["-t", zip], { encoding: "utf8" });
   expect(stdout).toContain("No errors detected");
   expect(status).toBe(0);
+});
+
+test("folders that tools keep for themselves are left out, links in them included", async () => {
+  await using sandbox = await openSandbox();
+  const folder = await makeModel(sandbox, "model");
+  for (const tool of [".git", ".venv", "__pycache__", "node_modules"]) {
+    await mkdir(join(folder, "lib", tool), { recursive: true });
+    await symlink("/usr/bin/python3", join(folder, "lib", tool, "link"));
+  }
+  const zip = join(sandbox.directory, "model.zip");
+  await packDirectory(folder, zip);
+  expect((await inspectArchive(zip)).files.filter(({ path }) => /git|venv|cache|node/.test(path))).toEqual([]);
 });

@@ -13,6 +13,19 @@ const EXECUTABLE_MODE = 0o100755;
 const FOLDER_MODE = 0o040755;
 const OWNER_MAY_EXECUTE = 0o100;
 
+/** What tools keep beside a program for themselves: never part of it, often large, and full of links. */
+const TOOL_FOLDERS: ReadonlySet<string> = new Set([
+  ".git",
+  ".hg",
+  ".svn",
+  ".venv",
+  "__pycache__",
+  ".ipynb_checkpoints",
+  ".pytest_cache",
+  ".mypy_cache",
+  "node_modules",
+]);
+
 interface PackedPath {
   /** Where it is on disk. */
   readonly source: string;
@@ -25,7 +38,8 @@ interface PackedPath {
 /**
  * Packs everything in `directory` into a new ZIP: names in order, one fixed time, only the execute bit of each
  * mode, so that packing the same files again gives the same ZIP to the byte. Links, special files and names that
- * could not be unpacked again are refused. Fails where `outputPath` exists, and leaves nothing there when it fails;
+ * could not be unpacked again are refused; folders that tools keep for themselves (`.git`, `.venv`, `__pycache__`,
+ * `node_modules`, ...) are left out. Fails where `outputPath` exists, and leaves nothing there when it fails;
  * a ZIP inside `directory` does not pack itself.
  */
 export async function packDirectory(directory: string, outputPath: string): Promise<void> {
@@ -64,7 +78,7 @@ async function listFolder(folder: string, prefix: string): Promise<readonly Pack
     const source = join(folder, fileName);
     const name = prefix + fileName;
     const segments = name.split("/");
-    if (isMacLitter(segments)) continue;
+    if (isMacLitter(segments) || TOOL_FOLDERS.has(fileName)) continue;
     checkName(name, segments, "/");
     const status = await lstat(source);
     if (status.isDirectory()) {
