@@ -33,6 +33,10 @@ export function fileNotReadable(path: string, fact: string): CliError {
   return new CliError(2, `'${path}' cannot be read: ${fact}.`, "Check the path and its permissions.");
 }
 
+export function fileNotRemovable(path: string, fact: string): CliError {
+  return new CliError(1, `'${path}' cannot be removed: ${fact}.`, "Check the permissions of its folder.");
+}
+
 export function wrongUse(message: string, hint: string): CliError {
   return new CliError(2, message, hint);
 }
@@ -93,6 +97,15 @@ export function serverHasEnded(home: string, pid: number, start: string): CliErr
     6,
     `The server of the home '${home}' is not running; it ended unexpectedly (its last process was ${pid}).`,
     `Start it again: ${start}`,
+  );
+}
+
+/** A login that was saved long ago wins over the server that runs for the default home. `fact` is a whole sentence. */
+export function staleLogin(fact: string, file: string): CliError {
+  return new CliError(
+    6,
+    `${fact} The address is that of the saved login, in the file ${file}.`,
+    "Start that server; or remove the saved login (trainyard logout), or name another server (--url, --home).",
   );
 }
 

@@ -30,6 +30,7 @@ const HEEDED_FLAGS: Readonly<Record<string, readonly string[]>> = {
   serve: HOME_ONLY,
   doctor: HOME_ONLY,
   login: ["--url", "--token-file"],
+  logout: [],
   completion: [],
 };
 

@@ -24,6 +24,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   serve: async () => (await import("./commands/serve.ts")).addServe,
   doctor: async () => (await import("./commands/doctor.ts")).addDoctor,
   login: async () => (await import("./commands/login.ts")).addLogin,
+  logout: async () => (await import("./commands/logout.ts")).addLogout,
   completion: async () => (await import("./commands/completion.ts")).addCompletion(buildTrainyard),
 };
 

@@ -23,6 +23,10 @@ interface SettingProblem {
   readonly hint: string;
 }
 
+/** The server's own hint is for programs: it speaks of a header. */
+const GIVE_TOKEN =
+  "Give the server's token: --token-file FILE, TRAINYARD_TOKEN or 'trainyard login --url URL'. On the server's machine it is in the file admin-token of its home.";
+
 export const MEND_PLACES = "Mend each of the listed places.";
 
 /** Turns whatever was thrown into something to read. Never shows a stack. */
@@ -46,6 +50,7 @@ export async function failureReport(error: unknown, context: Context): Promise<F
 
 function reportOf(problem: Problem): FailureReport {
   const exitCode = EXIT_CODES[problem.kind] ?? 1;
+  if (problem.kind === "unauthenticated") return { exitCode, message: problem.detail, lines: [], hint: GIVE_TOKEN };
   const lines = (problem.details ?? []).filter(hasPlace).map(describePlace);
   if (lines.length === 0) return { exitCode, message: problem.detail, lines, hint: problem.hint };
   const isConfiguration = problem.code === "configuration_invalid";

@@ -38,7 +38,10 @@ test("the saved login wins over the default home, which serves when nothing else
   const gone = await ScriptedServer.start();
   await gone.close();
   await bench.write("config/login.json", JSON.stringify({ url: gone.url, token: "x" }));
-  expect((await bench.trainyard("list")).code).toBe(6);
+  const { err, code } = await bench.trainyard("list");
+  expect(code).toBe(6);
+  expect(err).toContain(`The address is that of the saved login, in the file ${bench.folder}/config/login.json.\n`);
+  expect(err).toMatch(/\nhint: .*\(trainyard logout\)/);
 });
 
 test("no server known says where one was looked for", async () => {
@@ -58,11 +61,15 @@ test("an address without a token is refused before anything is sent", async () =
   expect(err).toContain(`There is no token for the server at ${bench.server.url}.`);
 });
 
-test("a wrong token ends with 4 and the server's hint", async () => {
+test("a wrong token ends with 4 and says where a token is given and found", async () => {
   await using bench = await CliBench.start();
   bench.env["TRAINYARD_HOME"] = undefined;
   Object.assign(bench.env, { TRAINYARD_URL: bench.server.url, TRAINYARD_TOKEN: "wrong" });
-  expect(await bench.trainyard("list")).toEqual({ code: 4, out: "", err: "error: Refused.\nhint: Do better.\n" });
+  const { err, code } = await bench.trainyard("list");
+  expect(code).toBe(4);
+  expect(err).toMatch(
+    /^error: Refused\.\nhint: .*--token-file FILE, TRAINYARD_TOKEN or 'trainyard login .* admin-token /,
+  );
 });
 
 test("a home that nobody serves is named with the command that starts a server", async () => {

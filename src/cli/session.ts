@@ -8,6 +8,7 @@ import {
   noServerKnown,
   noServerRuns,
   serverHasEnded,
+  staleLogin,
   tokenMissing,
   wrongUse,
 } from "./cli-error.ts";
@@ -23,11 +24,15 @@ export interface ConnectionFlags {
   readonly tokenFile?: string | undefined;
 }
 
-/** A server to talk to, and how it was found. `home` is set where a home on this machine told. */
+/**
+ * A server to talk to, and how it was found: `home` is set where a home on this machine told, `loginFile` where the
+ * saved login did.
+ */
 export interface Connection {
   readonly url: string;
   readonly token: string;
   readonly home: string | null;
+  readonly loginFile: string | null;
 }
 
 export interface SavedLogin {
@@ -62,7 +67,7 @@ async function usualConnection(flags: ConnectionFlags, io: CliIo): Promise<Conne
   if (url !== undefined && url !== "") return await connectionTo(url, flags, io);
   const folders = await io.folders();
   const login = await savedLogin(folders.config);
-  if (login !== undefined) return { ...login, home: null };
+  if (login !== undefined) return { ...login, home: null, loginFile: loginFile(folders.config) };
   const connection = await connectionOfHome(folders.home);
   if (connection !== undefined) return connection;
   // The token outlives every server of a home.
@@ -79,11 +84,11 @@ function namedHome(flags: ConnectionFlags, io: CliIo): string | undefined {
 async function connectionTo(url: string, flags: ConnectionFlags, io: CliIo): Promise<Connection> {
   const checked = checkedUrl(url);
   const token = io.env["TRAINYARD_TOKEN"] ?? "";
-  if (token !== "") return { url: checked, token, home: null };
-  if (flags.tokenFile !== undefined) return { url: checked, token: "", home: null };
+  if (token !== "") return { url: checked, token, home: null, loginFile: null };
+  if (flags.tokenFile !== undefined) return { url: checked, token: "", home: null, loginFile: null };
   const login = await savedLogin((await io.folders()).config);
   if (login === undefined || checkedUrl(login.url) !== checked) throw tokenMissing(checked);
-  return { url: checked, token: login.token, home: null };
+  return { url: checked, token: login.token, home: null, loginFile: null };
 }
 
 /** What a server left in its home for programs on the same machine; undefined where none runs. */
@@ -94,7 +99,7 @@ async function connectionOfHome(home: string): Promise<Connection | undefined> {
   ]);
   if (record === undefined || token === undefined) return undefined;
   const { url } = parseRecord(record, join(home, "server.json")) as { url: string };
-  return { url, token: token.trim(), home };
+  return { url, token: token.trim(), home, loginFile: null };
 }
 
 /** What one of our own files says; they are written whole, so anything else was done to them by hand. */
@@ -152,11 +157,18 @@ function throughHome(home: string, firstUrl: string, direct: Fetch): Fetch {
 }
 
 /**
- * A better sentence for a failed call where a home told of the server: it is not there any more. Asked only after a
- * failure, because a process id means nothing across containers that share a home.
+ * A better sentence for a failed call: where a home told of the server, that it is not there any more; where the saved
+ * login did, that it did. Asked only after a failure, because a process id means nothing across containers that share
+ * a home.
  */
-export async function explainFailure(error: unknown, { home }: Connection, io: CliIo): Promise<unknown> {
-  if (!(error instanceof ClientError) || home === null) return error;
+export async function explainFailure(error: unknown, connection: Connection, io: CliIo): Promise<unknown> {
+  const { home, loginFile: file } = connection;
+  if (!(error instanceof ClientError)) return error;
+  if (home !== null) return await explainAtHome(error, home, io);
+  return file !== null && error.kind !== "problem" ? staleLogin(error.message, file) : error;
+}
+
+async function explainAtHome(error: ClientError, home: string, io: CliIo): Promise<unknown> {
   // Whoever has got the port since would refuse the token, or speak another language.
   if (error.kind === "problem" && error.problem?.kind !== "unauthenticated") return error;
   const file = join(home, "server.json");

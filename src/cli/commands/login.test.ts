@@ -45,3 +45,12 @@ test.each([
   expect(code).toBe(2);
   expect(err.split("\n")[0]).toBe(`error: ${sentence}`);
 });
+
+test("logout forgets the saved login, and has nothing to do without one", async () => {
+  await using bench = await setUp();
+  const file = join(bench.folder, "config", "login.json");
+  await bench.trainyard("login", "--url", bench.server.url);
+  expect(await bench.trainyard("logout")).toEqual({ code: 0, out: "", err: `The saved login is removed (${file}).\n` });
+  await expect(stat(file)).rejects.toThrow("ENOENT");
+  expect(await bench.trainyard("logout")).toEqual({ code: 0, out: "", err: `There is no saved login (${file}).\n` });
+});
