@@ -17,7 +17,11 @@ test.each([
   ],
   [["completion", "ksh"], "error: 'ksh' is no shell. Allowed choices are bash, zsh, fish.\n"],
   [["list", "--home", ""], "error: '' is no value for '--home <folder>'. It must not be empty.\n"],
-  [["show"], "error: missing required argument 'id'\n"],
+  [["show"], "error: missing required argument 'id'\nusage: trainyard show [options] <id>\n"],
+  [
+    ["submit"],
+    "error: missing required argument 'definition'\nusage: trainyard submit [options] <definition> <manifest>\n",
+  ],
   [["show", "a", "b"], "error: too many arguments for 'show'"],
 ])("%j is refused with 2 and a suggestion", async (args, text) => {
   await using bench = await CliBench.start();

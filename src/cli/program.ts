@@ -111,14 +111,20 @@ function prepare(program: Program, context: Context, talk: { out: string; err: s
   const output = {
     writeOut: (text: string) => void (talk.out += text),
     writeErr: (text: string) => void (talk.err += text),
-    outputError: (text: string, write: (text: string) => void) => write(inOurWords(text)),
     getOutHelpWidth: () => context.io.stdout.columns ?? 100,
     getErrHelpWidth: () => context.io.stderr.columns ?? 100,
     getOutHasColors: () => context.io.stdout.hasColor,
     getErrHasColors: () => context.io.stderr.hasColor,
   };
   for (const command of [program, ...program.commands]) {
-    command.exitOverride().configureOutput(output).showHelpAfterError("hint: --help shows what can be written.");
+    const words = command === program ? "trainyard" : `trainyard ${command.name()}`;
+    const usage = `usage: ${words} ${command.usage()}\n`;
+    const outputError = (text: string, write: (text: string) => void): void =>
+      write(inOurWords(text) + (ARGUMENTS_AT_FAULT.test(text) ? usage : ""));
+    command
+      .exitOverride()
+      .configureOutput({ ...output, outputError })
+      .showHelpAfterError("hint: --help shows what can be written.");
     command.configureHelp({
       showGlobalOptions: true,
       visibleGlobalOptions: () => (command === program ? [] : heededFlags(program, command.name())),
@@ -128,6 +134,9 @@ function prepare(program: Program, context: Context, talk: { out: string; err: s
     context.flags = program.opts();
   });
 }
+
+/** What is answered best by how the command is written. */
+const ARGUMENTS_AT_FAULT = /^error: (?:missing required argument|too many arguments)/;
 
 /** The parser's sentence about a value, without its own word for an argument. */
 function inOurWords(text: string): string {
