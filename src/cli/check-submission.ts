@@ -5,6 +5,7 @@ import { problemOf } from "../contract/problem.ts";
 import { readManifest, type ManifestReading } from "../manifest/read-manifest.ts";
 import { CliError } from "./cli-error.ts";
 import type { FilledManifest } from "./filled-manifest.ts";
+import { missingProgram } from "./missing-program.ts";
 import { count, describePlace, MEND_PLACES } from "./report.ts";
 
 export interface CheckedSubmission extends CheckReport {
@@ -32,7 +33,17 @@ export async function checkSubmission(
   const archiveProblems = inspected !== null && "problem" in inspected ? [inspected.problem] : [];
   const inspection = inspected !== null && "files" in inspected ? inspected : null;
   const all = [...manifestProblems, ...archiveProblems];
-  return { spec: all.length === 0 ? spec : null, problems: all, warnings, inspection, manifestFile: manifest.shown };
+  const missing =
+    spec === null || archive === null || inspection === null
+      ? null
+      : missingProgram(spec.command, inspection, archive.shown);
+  return {
+    spec: all.length === 0 ? spec : null,
+    problems: all,
+    warnings: missing === null ? warnings : [...warnings, missing],
+    inspection,
+    manifestFile: manifest.shown,
+  };
 }
 
 /** In the order of the lines; where both name a place, what could not be filled in there tells more. */

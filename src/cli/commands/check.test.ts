@@ -67,6 +67,40 @@ test.each([
   expect(out).toContain(`unpacked\n  ${path} (9 B)\n`);
 });
 
+test.each([
+  ["python3 train.py --epochs 3", "'train.py' is not in the ZIP, and the command runs it."],
+  ["bash ./run.sh", "'run.sh' is not in the ZIP, and the command runs it."],
+  ["node src/../main.js", "'main.js' is not in the ZIP, and the command runs it."],
+  ["python3 ./convolutional_network.py", null],
+  ["python3 -m train.py", null],
+  ["python3 $HOME/train.py", null],
+  ["python3 /opt/train.py", null],
+  ["python3 ../train.py", null],
+  ["python3 'train.py'", null],
+  ["python3 train.py; true", null],
+  ["python3 train", null],
+  ["cd src && python3 train.py", null],
+])("whether the program of the command %s is obviously not in the ZIP is warned of: %s", async (command, message) => {
+  await using bench = await setUp();
+  await bench.write("job.yaml", MANIFEST.replace("python3 convolutional_network.py", command));
+  const { warnings, code } = await checkJson(bench, "model.zip", "job.yaml");
+  const missing = warnings.filter((warning) => warning.code === "program_missing");
+  expect({ missing: missing.map((warning) => warning.message), code }).toEqual({
+    missing: message === null ? [] : [message],
+    code: 0,
+  });
+});
+
+test("a program that is elsewhere in the ZIP is named", async () => {
+  await using bench = await setUp();
+  await bench.write("model.zip", await modelZip({ "src/train.py": "", "readme.txt": "" }));
+  await bench.write("job.yaml", MANIFEST.replace("convolutional_network.py", "train.py"));
+  const { err } = await bench.trainyard("check", "model.zip", "job.yaml");
+  expect(err).toContain(
+    "warning: model.zip: 'train.py' is not in the ZIP, and the command runs it. It has 'src/train.py': mend the command, or move it.\n",
+  );
+});
+
 test("the requirements of the manifest decide about the environment too", async () => {
   await using bench = await setUp();
   bench.machine.resolveEnvironment = async ({ requirements }) => ({ found: true, label: `built with ${requirements}` });
