@@ -14,7 +14,7 @@ import {
 } from "../domain/errors.ts";
 import type { Device } from "../domain/device.ts";
 import { newRunId } from "../domain/run-id.ts";
-import type { Run } from "../domain/run.ts";
+import { newRun, type Run } from "../domain/run.ts";
 import { isTerminal } from "../domain/run-state.ts";
 import type { Credentials, TrainingSpec } from "../domain/training-spec.ts";
 import type { Engine } from "../engines/engine.ts";
@@ -97,9 +97,16 @@ export class RunService {
     const archive = await inspectArchive(request.zipPath, { ...this.#parts.archiveLimits, command: spec.command });
     refuseMissingRequirements(spec.framework.requirements, archive);
 
-    const now = clock.now();
     const warnings = reading.warnings.map((warning) => warning.message);
-    const fresh = newRun(newRunId(), request, spec, warnings, now);
+    const fresh = newRun({
+      id: newRunId(),
+      owner: request.principal.account,
+      spec,
+      definitionSha256: request.sha256,
+      definitionSizeBytes: request.zipSizeBytes,
+      submittedAt: clock.now(),
+      warnings,
+    });
     const sealedCredentials = this.#parts.sealCredentials(fresh.id, credentials);
     const { run, created } = await definitions.takeOver(request.zipPath, request.sha256, async () =>
       store.insertRun({ run: fresh, sealedCredentials, idempotencyKey: request.idempotencyKey }),
@@ -222,32 +229,6 @@ function refuseMissingRequirements(requirements: string | null, { files }: Archi
   if (requirements === null || files.some(({ path }) => path === normalize(requirements))) return;
   const message = `The model definition has no file '${requirements}', which the manifest names as its requirements.`;
   throw requestInvalid(message, "Put the file into the ZIP, or mend 'requirements' in the manifest.");
-}
-
-function newRun(id: string, request: Submission, spec: TrainingSpec, warnings: readonly string[], now: Date): Run {
-  return {
-    id,
-    owner: request.principal.account,
-    spec,
-    definitionSha256: request.sha256,
-    definitionSizeBytes: request.zipSizeBytes,
-    state: "pending",
-    attempt: 1,
-    version: 1,
-    submittedAt: now,
-    startedAt: null,
-    endedAt: null,
-    changedAt: now,
-    stopRequestedAt: null,
-    stopGraceMs: null,
-    devices: [],
-    environment: null,
-    handles: [],
-    outcome: null,
-    failure: null,
-    results: null,
-    warnings,
-  };
 }
 
 function isSameSubmission(a: Run, b: Run): boolean {

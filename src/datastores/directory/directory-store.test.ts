@@ -193,3 +193,18 @@ test("a large file is copied piece by piece, and an abort is felt in the middle"
   setImmediate(() => stop.abort(new Error("stop now")));
   await expect(copy).rejects.toThrow("stop now");
 });
+
+test("a bucket that is not there is told with its place, and with the name that was probably meant", async () => {
+  const root = await mkdtemp(join(tmpdir(), "trainyard-buckets-"));
+  try {
+    await mkdir(join(root, "houses"));
+    const store = openDirectoryStore({ root, bucket: "hauses", create: false });
+    const failure = collect(store.list("", AbortSignal.timeout(1000)));
+    await expect(failure).rejects.toMatchObject({
+      reason: "bucket_missing",
+      message: expect.stringContaining(`there is no folder '${join(root, "hauses")}', but there is 'houses'.`),
+    });
+  } finally {
+    await rm(root, { recursive: true });
+  }
+});

@@ -1,7 +1,8 @@
-import { constants, copyFile, lstat, mkdir, open, realpath, stat } from "node:fs/promises";
+import { constants, copyFile, lstat, mkdir, open, readdir, realpath, stat } from "node:fs/promises";
 import type { BigIntStats } from "node:fs";
-import { join, sep } from "node:path";
+import { basename, join, sep } from "node:path";
 import type { Readable } from "node:stream";
+import { nearest } from "../../base/nearest.ts";
 import { syncFolder } from "../../base/sync-folder.ts";
 import { md5Of, readPieces, sizeOf } from "../content.ts";
 import type { Content, DataStore, FileBacked, KeepsRemains, StoredObject } from "../datastore.ts";
@@ -24,6 +25,9 @@ export interface DirectoryStoreOptions {
   /** For people; default: `bucket 'NAME' in ROOT`. */
   readonly label?: string;
 }
+
+const REAL_FOLDER =
+  "Name the real folder's root with connection.root, which the operator allows in stores.directory.roots.";
 
 /** Larger files are copied piece by piece, so that an abort is felt; only the kernel's instant clone is tried before. */
 const COPY_AT_ONCE_BYTES = 64 * 1024 * 1024;
@@ -165,7 +169,7 @@ export class DirectoryStore implements DataStore, FileBacked, KeepsRemains {
       });
       if (bucket === undefined) return undefined;
       if (!bucket.startsWith(root.endsWith(sep) ? root : root + sep)) {
-        throw new RemoteError("denied", `The ${this.label} is a link that leads out of its root.`, {
+        throw new RemoteError("denied", `The ${this.label} is a link that leads out of its root. ${REAL_FOLDER}`, {
           retryable: false,
         });
       }
@@ -173,7 +177,7 @@ export class DirectoryStore implements DataStore, FileBacked, KeepsRemains {
       return bucket;
     } catch (error) {
       const code = codeOf(error);
-      if (code === "ENOENT" || code === "ENOTDIR") throw this.#bucketMissing("there is no such folder", error);
+      if (code === "ENOENT" || code === "ENOTDIR") throw this.#bucketMissing(await this.#absence(), error);
       throw fileTrouble(error, `The ${this.label} cannot be opened`);
     }
   }
@@ -182,6 +186,14 @@ export class DirectoryStore implements DataStore, FileBacked, KeepsRemains {
     await mkdir(this.#path, { recursive: true });
     await syncFolder(this.#root);
     return realpath(this.#path);
+  }
+
+  /** Where the bucket should be, and the name that was meant where one is close. */
+  async #absence(): Promise<string> {
+    // Without a root there are no names to compare with.
+    const names = await readdir(this.#root).catch(() => []);
+    const meant = nearest(basename(this.#path), names);
+    return `there is no folder '${this.#path}'${meant === undefined ? "" : `, but there is '${meant}'`}`;
   }
 
   #bucketMissing(fact: string, cause?: unknown): RemoteError {
