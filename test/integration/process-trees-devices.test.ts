@@ -123,7 +123,7 @@ describe("the devices of a run that is not gone", () => {
     expect(events.filter(({ type }) => type === "devices_withheld")).toMatchObject([{ message: told }]);
     isHeld = false;
     expect(await bundle.untilEnded(waiting.id)).toMatchObject({ state: "completed" });
-    expect(await bundle.control.runs.get(held.id)).toMatchObject({ state: "completed", warnings: [told] });
+    expect(await bundle.untilEnded(held.id)).toMatchObject({ state: "completed", warnings: [told] });
   });
 });
 
