@@ -31,6 +31,8 @@ describe.skipIf(!canFreeze).for(means.map((tracker) => [tracker.name, tracker] a
       const program = "trap '' TERM; sleep 30 & echo pid $!; echo ready; wait";
       const { task, handle } = await place.begin(place.connect(), program);
       const pid = Number(/^pid (\d+)$/m.exec(await readLog(task))?.[1]);
+      // Until then it is still the shell that was forked for it.
+      await vi.waitFor(async () => expect(await readFile(`/proc/${pid}/comm`, "utf8")).toBe("sleep\n"), 5000);
       await ice.freeze(pid);
 
       const engine = createLocalEngine({ clock: hurried, tracker });
