@@ -19,6 +19,11 @@ export type Fault =
   | { readonly kind: "reset" }
   /** The work is done, and its answer is lost. */
   | { readonly kind: "lose-answer" }
+  /**
+   * Never answered, and kept only after a client that has gone was told, by the answer to a DELETE, that it is not
+   * there. No error is told to anybody before all of it has come.
+   */
+  | { readonly kind: "land-late" }
   /** Nothing is ever answered. */
   | { readonly kind: "silence" }
   /** Of an object's bytes only the first come, then: the connection breaks, or falls silent. */
@@ -49,6 +54,8 @@ interface State {
   token: string;
   readonly lists: Map<string, readonly { readonly path: string; readonly etag: string }[]>;
   readonly counts: Map<string, number>;
+  /** Bodies that are to land late, under `container/key`. */
+  readonly late: Map<string, Promise<Buffer>>;
 }
 
 /** Keystone v3, auth v1 and Swift on a free loopback port, as far as faults need them. */
@@ -71,7 +78,7 @@ export async function startSwiftFaultServer(): Promise<SwiftFaultServer> {
       await once(server.close(), "close");
     },
   };
-  const state: State = { token: randomUUID(), lists: new Map(), counts: new Map() };
+  const state: State = { token: randomUUID(), lists: new Map(), counts: new Map(), late: new Map() };
   server.on("request", (message, response) => {
     serve(fake, state, message, response).catch(() => response.destroy());
   });
@@ -108,8 +115,14 @@ async function serve(
   if (fault?.kind === "silence") return;
   if (fault?.kind === "reset") return void response.destroy();
   if (fault?.kind === "end-tokens") state.token = randomUUID();
-  const body = await buffer(message);
-  if (fault?.kind === "error") return end(response, fault.status, fault.headers);
+  const arriving = buffer(message);
+  if (fault?.kind === "land-late") state.late.set(`${request.container}/${request.key}`, arriving);
+  const body = await arriving;
+  if (fault?.kind === "land-late") return;
+  if (fault?.kind === "error") {
+    await Promise.all(state.late.values());
+    return end(response, fault.status, fault.headers);
+  }
   if (fault?.kind === "web-page") return void response.end("<!doctype html><title>Welcome</title><p>It works!");
   if (request.operation === "login") return login(fake, state, message, response);
   if (message.headers["x-auth-token"] !== state.token) return end(response, 401);
@@ -119,6 +132,7 @@ async function serve(
     return end(response, message.method === "PUT" ? 201 : keep === undefined ? 404 : 204);
   }
   if (keep === undefined) return end(response, 404);
+  if (request.operation === "delete") return remove(state, keep, request, response);
   return serveObjects(fake, state, keep, { request, fault, body, message }, response);
 }
 
@@ -172,13 +186,24 @@ function serveObjects(
       if (fault?.kind === "lose-answer") return void response.destroy();
       return end(response, 201, { etag: fault?.kind === "damage" ? md5("other") : etag });
     }
-    case "delete":
-      return end(response, keep.delete(key) ? 204 : 404);
     case "list":
       return sendListing(keep, message, response);
     default:
       return sendObject(keep.get(key), state.lists.get(at), { request, fault, body, message }, response);
   }
+}
+
+async function remove(
+  state: State,
+  keep: Map<string, Buffer>,
+  { container, key }: SwiftRequest,
+  response: ServerResponse,
+): Promise<void> {
+  const wasKept = keep.delete(key);
+  const late = await state.late.get(`${container}/${key}`);
+  if (late !== undefined) keep.set(key, late);
+  state.late.delete(`${container}/${key}`);
+  end(response, wasKept ? 204 : 404);
 }
 
 function segmentsUnder(fake: SwiftFaultServer, manifest: string): { path: string; etag: string }[] {

@@ -26,9 +26,20 @@ export async function deliverBytes(
   range: { readonly start: number; readonly end: number },
   signal: AbortSignal,
 ): Promise<void> {
+  requireStored(upload, await sendBytes(upload, path, md5, range, signal), md5);
+}
+
+/** As `deliverBytes`, but whatever is answered is the caller's to judge: what it throws means that no answer came. */
+export async function sendBytes(
+  upload: Upload,
+  path: string,
+  md5: string,
+  range: { readonly start: number; readonly end: number },
+  signal: AbortSignal,
+): Promise<HttpAnswer> {
   const headers = { etag: md5, ...contentHeaders(range.end - range.start) };
   const body = (): Uint8Array | Readable => bodyOf(upload.content, range.start, range.end);
-  requireStored(upload, await send(upload, { method: "PUT", path, headers, body }, signal), md5);
+  return send(upload, { method: "PUT", path, headers, body }, signal);
 }
 
 /** The answer, with nothing left to read. Throws `RemoteError`, or the signal's reason. */

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
+import type { Clock } from "../../base/clock.ts";
 import { forEachConcurrently } from "../concurrently.ts";
 import type { Looking } from "../look-before-put.ts";
 import type { Piece } from "../plan-pieces.ts";
 import { RemoteError } from "../remote-error.ts";
-import { bucketMissing, contentHeaders, deliverBytes, requireStored, send, type Upload } from "./delivery.ts";
+import { bucketMissing, contentHeaders, requireStored, send, sendBytes, type Upload } from "./delivery.ts";
 import { unmarked } from "./etag.ts";
 import { containerPath, objectPath } from "./object-path.ts";
 import { segmentKey, segmentsBucket, segmentsPrefix } from "./segments.ts";
@@ -15,7 +16,13 @@ const SEGMENT_CONCURRENCY = 4;
 /** How long a failed upload tries to take its segments back. */
 const ABANDON_MS = 10_000;
 
-interface LargeUpload extends Upload, Looking {}
+/** How long a store may take to keep a segment that had wholly arrived when the request for it was given up. */
+const LANDING_MS = 1000;
+
+interface LargeUpload extends Upload, Looking {
+  /** For the wait until what was given up has landed. */
+  readonly clock: Clock;
+}
 
 interface Segmented extends LargeUpload {
   readonly plan: readonly Piece[];
@@ -23,6 +30,10 @@ interface Segmented extends LargeUpload {
   /** The container of the segments, and what their names begin with. */
   readonly segments: string;
   readonly prefix: string;
+  /** The segments that the store may have. */
+  readonly begun: Set<Piece>;
+  /** Those of them that it may yet get, because some request for them was never answered. */
+  readonly unanswered: Set<Piece>;
 }
 
 /**
@@ -43,15 +54,15 @@ export async function putInSegments(
     md5s: md5s.map((md5) => md5.toString("hex")),
     segments: segmentsBucket(upload.bucket),
     prefix: segmentsPrefix(upload.object.key, randomUUID()),
+    begun: new Set(),
+    unanswered: new Set(),
   };
   const { retrier, object } = put;
   await requireSegmentsBucket(put, signal);
   try {
     const deliver = async (segment: Piece, aborted: AbortSignal): Promise<void> => {
       const what = `put segment ${segment.index + 1} of '${object.key}'`;
-      const attempt = async (): Promise<void> =>
-        deliverBytes(put, pathOf(put, segment), put.md5s[segment.index] ?? "", segment, aborted);
-      await retrier.run(what, attempt, aborted);
+      await retrier.run(what, async () => deliverSegment(put, segment, aborted), aborted);
     };
     await forEachConcurrently(() => eachOf(plan), SEGMENT_CONCURRENCY, deliver, signal);
     await retrier.run(`join the segments of '${object.key}'`, async () => join(put, signal), signal);
@@ -59,6 +70,17 @@ export async function putInSegments(
     await abandon(put);
     throw error;
   }
+}
+
+async function deliverSegment(put: Segmented, segment: Piece, signal: AbortSignal): Promise<void> {
+  const md5 = put.md5s[segment.index] ?? "";
+  put.begun.add(segment);
+  const answer = await sendBytes(put, pathOf(put, segment), md5, segment, signal).catch((error: unknown) => {
+    // For good: the answer to a later try says nothing about this one.
+    put.unanswered.add(segment);
+    throw error;
+  });
+  requireStored(put, answer, md5);
 }
 
 /** Makes a static large object. Repeatable: the same list again is the same object. */
@@ -119,13 +141,20 @@ async function requireSegmentsBucket(put: Segmented, signal: AbortSignal): Promi
   if ((await ask("HEAD", put.segments)) === 404) await ask("PUT", put.segments);
 }
 
-/** Only ever this upload's segments, whose names nobody else has. */
+/**
+ * Only ever this upload's segments, whose names nobody else has. A request that was given up may have arrived all the
+ * same, and a store may keep its segment after it has answered that there is none to delete: hence the second look.
+ */
 async function abandon(put: Segmented): Promise<void> {
   const remove = async (segment: Piece, signal: AbortSignal): Promise<void> => {
     await send(put, { method: "DELETE", path: pathOf(put, segment), isLast: true }, signal);
   };
+  const timeout = AbortSignal.timeout(ABANDON_MS);
   try {
-    await forEachConcurrently(() => eachOf(put.plan), SEGMENT_CONCURRENCY, remove, AbortSignal.timeout(ABANDON_MS));
+    await forEachConcurrently(() => eachOf(put.begun), SEGMENT_CONCURRENCY, remove, timeout);
+    if (put.unanswered.size === 0) return;
+    await put.clock.sleep(LANDING_MS, timeout);
+    await forEachConcurrently(() => eachOf(put.unanswered), SEGMENT_CONCURRENCY, remove, timeout);
   } catch {
     // The trouble that led here is what the caller needs to know. What stays, stays under the object's name.
   }
@@ -135,6 +164,6 @@ function pathOf(put: Segmented, { index }: Piece): string {
   return objectPath(put.segments, segmentKey(put.prefix, index));
 }
 
-async function* eachOf<T>(items: readonly T[]): AsyncGenerator<T> {
+async function* eachOf<T>(items: Iterable<T>): AsyncGenerator<T> {
   yield* items;
 }

@@ -1,3 +1,4 @@
+import type { Clock } from "../../base/clock.ts";
 import { md5sOf, sizeOf } from "../content.ts";
 import type { Content, StoredObject } from "../datastore.ts";
 import { lookBeforePut, type Looking } from "../look-before-put.ts";
@@ -18,6 +19,7 @@ export interface PutParts extends Looking {
   /** The object for people: `Object 'x' of bucket 'y' at https://example.org`. */
   readonly name: string;
   readonly segmentBytes: number;
+  readonly clock: Clock;
 }
 
 /**

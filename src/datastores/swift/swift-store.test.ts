@@ -10,7 +10,7 @@ import {
   type SwiftFaultServer,
   type SwiftRequest,
 } from "../../../test/fakes/swift-fault-server.ts";
-import { systemClock } from "../../base/clock.ts";
+import { type Clock, systemClock } from "../../base/clock.ts";
 import { AddressGuard } from "../address-guard.ts";
 import { collect, describeDataStore } from "../conformance.ts";
 import type { Content, DataStore } from "../datastore.ts";
@@ -63,11 +63,19 @@ async function setUp(silenceMs = 10_000) {
   const folder = await mkdtemp(join(tmpdir(), "trainyard-swift-"));
   const tries: FailedTry[] = [];
   const retrier = new Retrier({ attempts: 6, firstDelayMs: 1, maxDelayMs: 5 }, systemClock, (fact) => tries.push(fact));
-  const plain = openStore(server, "bucket", { retrier, timeLimits: { connectMs: 500, silenceMs } });
+  const waits: number[] = [];
+  const clock: Clock = {
+    ...systemClock,
+    sleep: async (ms) => {
+      waits.push(ms);
+    },
+  };
+  const plain = openStore(server, "bucket", { retrier, clock, timeLimits: { connectMs: 500, silenceMs } });
   return {
     server,
     bucket,
     tries,
+    waits,
     retrier,
     plain,
     store: withRetry(plain, retrier),
@@ -290,12 +298,16 @@ test("a segment that fails costs that segment, not the upload", async () => {
 
 test("an upload that fails for good is taken back, and no half object is seen", async () => {
   await using bundle = await setUp();
-  bundle.server.faults = ({ operation, number }) =>
-    operation === "put" && number > 2 ? { kind: "error", status: 507 } : undefined;
-  const error = await failure(bundle.store.put("large", await bundle.file(randomBytes(4 * MIB)), live));
+  // Three of the four lanes hang, so that the fifth segment begins after the fourth was answered, and the sixth never.
+  bundle.server.faults = (request) =>
+    first(3, "put", { kind: "land-late" })(request) ??
+    (request.operation === "put" && request.number === 5 ? { kind: "error", status: 507 } : undefined);
+  const error = await failure(bundle.store.put("large", await bundle.file(randomBytes(6 * MIB)), live));
   expect(error).toMatchObject({ reason: "denied" });
   expect(bundle.bucket.has("large")).toBe(false);
   expect([...(bundle.server.containers.get("bucket_segments")?.keys() ?? [])]).toEqual([]);
+  expect(bundle.waits).toHaveLength(1);
+  expect(bundle.count("delete")).toBe(5 + 3);
 });
 
 test("a store without static large objects gets a dynamic one, and no list in its place", async () => {

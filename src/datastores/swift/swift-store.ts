@@ -1,4 +1,5 @@
 import { Readable } from "node:stream";
+import { type Clock, systemClock } from "../../base/clock.ts";
 import type { EndpointGuard } from "../address-guard.ts";
 import type { Content, DataStore, StoredObject } from "../datastore.ts";
 import { objectStream } from "../object-stream.ts";
@@ -27,6 +28,8 @@ export interface SwiftStoreOptions {
   readonly segmentBytes?: number;
   /** Objects to ask for at a time; without it as many as the store gives, mostly 10,000. */
   readonly pageSize?: number;
+  /** For the wait of an upload that failed until what it had sent can be taken back; without it the system's. */
+  readonly clock?: Clock;
 }
 
 const DEFAULT_SEGMENT_BYTES = 256 * 1024 * 1024;
@@ -53,7 +56,7 @@ export class SwiftStore implements DataStore {
   readonly #client: HttpClient;
   readonly #session: SwiftSession;
   readonly #bucket: string;
-  readonly #options: Pick<SwiftStoreOptions, "retrier" | "segmentBytes" | "pageSize">;
+  readonly #options: Pick<SwiftStoreOptions, "retrier" | "segmentBytes" | "pageSize" | "clock">;
 
   /** Use `openSwiftStore`, which checks names and addresses. */
   constructor(client: HttpClient, label: string, options: SwiftStoreOptions) {
@@ -123,6 +126,7 @@ export class SwiftStore implements DataStore {
       name: this.#name(key),
       segmentBytes: this.#options.segmentBytes ?? DEFAULT_SEGMENT_BYTES,
       retrier: this.#options.retrier,
+      clock: this.#options.clock ?? systemClock,
       head: async (each: string, aborted: AbortSignal) => this.head(each, aborted),
     };
     return putContent(parts, key, content, signal);
