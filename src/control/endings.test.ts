@@ -39,6 +39,11 @@ test("a program that ended before the wish to stop keeps its own outcome; after 
   }
 });
 
+test("a run of several learners ends with its last, so a stop before that cancels it", () => {
+  const endings = [exited(1, 0, 1000), exited(2, 0, 6000)];
+  expect(outcomeOfEndings(endings, stoppedAt(5000), context)).toEqual({ state: "canceled" });
+});
+
 test("a file's time that lags by a kernel tick does not make a stopped program a failed one", () => {
   expect(outcomeOfEndings([exited(1, 143, 4992)], stoppedAt(5000), context)).toEqual({ state: "canceled" });
 });

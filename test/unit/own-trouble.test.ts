@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { RunBook } from "../../src/control/run-book.ts";
 import { tellWithheld } from "../../src/control/withheld-devices.ts";
-import { diskFull, secretUnreadable, storeBusy } from "../../src/domain/errors.ts";
+import { diskFull, secretUnreadable, storeBusy, versionConflict } from "../../src/domain/errors.ts";
 import type { Run } from "../../src/domain/run.ts";
 import type { RunState } from "../../src/domain/run-state.ts";
 import { EngineError } from "../../src/engines/engine-error.ts";
@@ -216,6 +216,104 @@ test("a program that removes its own log folder ends like any other", async () =
   await using bundle = await controlBundle({ script });
   const run = await bundle.untilEnded((await bundle.submit()).id);
   expect(run).toMatchObject({ state: "failed", failure: { cause: "learner_lost" } });
+  expect(await bundle.stored(run.id, "learner-1/training-log.txt")).toBeUndefined();
+});
+
+test("a database that is busy while results are stored is asked again", async () => {
+  let isBusy = true;
+  await using bundle = await controlBundle({
+    database: (real) => ({
+      findSealedCredentials: async (id) => {
+        const isStoring = (await real.findRun(id))?.state === "storing";
+        if (!isStoring || !isBusy) return real.findSealedCredentials(id);
+        isBusy = false;
+        throw storeBusy("busy");
+      },
+    }),
+  });
+  expect(await bundle.untilEnded((await bundle.submit()).id)).toMatchObject({ state: "completed", failure: null });
+  expect(isBusy).toBe(false);
+});
+
+test("a database that is busy after a restart between two starts costs neither of the learners", async () => {
+  const isHanging = Promise.withResolvers<void>();
+  let isFirst = true;
+  let isBusy = false;
+  await using bundle = await controlBundle({
+    script: untilStopped,
+    database: (real) => ({
+      findSealedCredentials: async (id) => {
+        if (!isBusy) return real.findSealedCredentials(id);
+        isBusy = false;
+        throw storeBusy("busy");
+      },
+    }),
+    engine: (real) => ({
+      start: async (task, signal) => {
+        if (task.learner === 1 || !isFirst) return real.start(task, signal);
+        isFirst = false;
+        isHanging.resolve();
+        return new Promise((_resolve, reject) => {
+          signal.addEventListener("abort", () => reject(signal.reason as Error));
+        });
+      },
+    }),
+  });
+  const { id } = await bundle.submit(TWO_LEARNERS);
+  await isHanging.promise;
+  await expect.poll(() => bundle.world.executions.length).toBe(1);
+  isBusy = true;
+  await bundle.restart();
+  await bundle.untilState(id, "running");
+  expect([isBusy, bundle.world.executions.length, bundle.world.living().length]).toEqual([false, 2, 2]);
+});
+
+test("a wish to stop that meets another change of the run is written after it", async () => {
+  let conflicts = 2;
+  await using bundle = await controlBundle({
+    script: untilStopped,
+    database: (real) => ({
+      saveRun: async (run, events) => {
+        if (run.stopRequestedAt !== null && conflicts-- > 0) throw versionConflict(run.id);
+        return real.saveRun(run, events);
+      },
+    }),
+  });
+  const { id } = await bundle.submit();
+  await bundle.untilState(id, "running");
+  await bundle.control.runs.requestStop(id, 0, { account: "ann" });
+  expect((await bundle.untilEnded(id)).state).toBe("canceled");
+});
+
+test("a run that is stopped while it waits leaves the queue", async () => {
+  await using bundle = await controlBundle({ slots: 1, script: untilStopped });
+  await bundle.untilState((await bundle.submit()).id, "running");
+  const first = await bundle.submit(MANIFEST, { files: { "b.sh": "true\n" } });
+  const second = await bundle.submit(MANIFEST, { files: { "c.sh": "true\n" } });
+  await bundle.control.runs.requestStop(first.id, 0, { account: "ann" });
+  expect(bundle.control.runs.waiting(second)?.position).toBe(1);
+});
+
+test("the end of the server waits for a grant that is being written", async () => {
+  const isWriting = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  const order: string[] = [];
+  await using bundle = await controlBundle({
+    database: (real) => ({
+      saveRun: async (run, events) => {
+        isWriting.resolve();
+        await goOn.promise;
+        await real.saveRun(run, events);
+        order.push("written");
+      },
+    }),
+  });
+  await bundle.submit();
+  await isWriting.promise;
+  const stopped = bundle.control.stop().then(() => order.push("stopped"));
+  setImmediate(() => goOn.resolve());
+  await stopped;
+  expect(order).toEqual(["written", "stopped"]);
 });
 
 test("a mistake of the service's own is told as such, and the operator finds where it happened", async () => {
