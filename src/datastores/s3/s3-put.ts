@@ -6,8 +6,10 @@ import {
   CreateMultipartUploadCommand,
   PutObjectCommand,
   type S3Client,
+  S3ServiceException,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
+import { systemClock } from "../../base/clock.ts";
 import { forEachConcurrently } from "../concurrently.ts";
 import { md5sOf, sizeOf } from "../content.ts";
 import type { Content, StoredObject } from "../datastore.ts";
@@ -24,6 +26,9 @@ const PART_CONCURRENCY = 4;
 
 /** How long a failed upload waits for the server to forget its parts. */
 const ABANDON_MS = 10_000;
+
+/** How long a store may take to keep a part that had wholly arrived when the request for it was given up. */
+const LANDING_MS = 1000;
 
 /** The most parts that S3 takes. */
 const MAX_PARTS = 10_000;
@@ -81,12 +86,13 @@ async function putInParts(put: Put, signal: AbortSignal): Promise<StoredObject> 
   const created = await put.client.send(new CreateMultipartUploadCommand(input), { abortSignal: signal });
   if (created.UploadId === undefined) throw new Error("The answer has no upload id.");
   const upload = { ...input, UploadId: created.UploadId };
+  const unanswered = new Set<Piece>();
   try {
-    const etags = await sendParts(put, upload, signal);
+    const etags = await sendParts(put, upload, unanswered, signal);
     const output = await complete(put, upload, etags, signal);
     return await verify(put, output, signal);
   } catch (error) {
-    await abandon(put, upload);
+    await abandon(put, upload, unanswered.size > 0);
     throw error;
   }
 }
@@ -97,12 +103,21 @@ interface UploadInput {
   readonly UploadId: string;
 }
 
-async function sendParts(put: Put, upload: UploadInput, signal: AbortSignal): Promise<(string | undefined)[]> {
+/** Adds to `unanswered` each part that the server may have although it never said so. */
+async function sendParts(
+  put: Put,
+  upload: UploadInput,
+  unanswered: Set<Piece>,
+  signal: AbortSignal,
+): Promise<(string | undefined)[]> {
   const etags: (string | undefined)[] = [];
   const sendPart = async (part: Piece, aborted: AbortSignal): Promise<void> => {
     const output = await send(put, part, aborted, async (body, either) => {
       const input = { ...upload, PartNumber: part.index + 1, ...body };
-      return put.client.send(new UploadPartCommand(input), { abortSignal: either });
+      return put.client.send(new UploadPartCommand(input), { abortSignal: either }).catch((error: unknown) => {
+        if (!(error instanceof S3ServiceException)) unanswered.add(part);
+        throw error;
+      });
     });
     etags[part.index] = output.ETag;
   };
@@ -138,11 +153,18 @@ async function complete(
   return put.retrier.run(`complete '${put.key}'`, attempt, signal);
 }
 
-/** Only ever this upload, whose id nobody else has. What the server keeps of it otherwise costs its owner money. */
-async function abandon(put: Put, upload: UploadInput): Promise<void> {
+/**
+ * Only ever this upload, whose id nobody else has. What the server keeps of it otherwise costs its owner money, and S3
+ * may keep a part that was under way while it forgot the upload: then it has to be told once more.
+ */
+async function abandon(put: Put, upload: UploadInput, mayLandLate: boolean): Promise<void> {
   const command = new AbortMultipartUploadCommand(upload);
+  const abortSignal = AbortSignal.timeout(ABANDON_MS);
   try {
-    await put.client.send(command, { abortSignal: AbortSignal.timeout(ABANDON_MS) });
+    await put.client.send(command, { abortSignal });
+    if (!mayLandLate) return;
+    await systemClock.sleep(LANDING_MS, abortSignal);
+    await put.client.send(command, { abortSignal });
   } catch {
     // The trouble that led here is what the caller needs to know; the store's own clean-up takes the parts.
   }
