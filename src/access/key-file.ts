@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { link, open, readFile, stat, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
+import { syncFolder } from "../base/sync-folder.ts";
 import { keyFileRefused } from "../domain/errors.ts";
 
 /** The text of a file that only the server's user may see; undefined when there is none. */
@@ -38,8 +39,7 @@ export async function createKeyFile(path: string, text: string): Promise<boolean
   } finally {
     await unlink(draft).catch(() => undefined);
   }
-  await using folder = await open(dirname(path), "r");
-  await folder.sync();
+  await syncFolder(dirname(path));
   return true;
 }
 
