@@ -1,5 +1,6 @@
-import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { mkdir, rm } from "./base/world-files.ts";
 import { homeUnusable } from "./domain/errors.ts";
 
 /** The folders of a home that everything else expects to be there. */

@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { rename, rm, writeFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
+import { rename, rm, writeFile } from "./base/world-files.ts";
 import { authenticate } from "./access/authenticate.ts";
 import { openKeyring } from "./access/sealing.ts";
 import { ensureAdminToken } from "./access/tokens.ts";

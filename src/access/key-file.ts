@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { link, open, readFile, stat, unlink } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import { link, open, unlink } from "../base/world-files.ts";
 import { syncFolder } from "../base/sync-folder.ts";
 import { keyFileRefused } from "../domain/errors.ts";
 

@@ -1,6 +1,6 @@
-import { chmodSync, mkdirSync } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { chmodSync, mkdirSync } from "../base/world-files.ts";
 import { archiveUnsafe, diskFull } from "../domain/errors.ts";
 import { ArchiveFile } from "./archive-file.ts";
 import type { ArchiveOptions } from "./archive-limits.ts";

@@ -1,8 +1,9 @@
-import { lstat, open, readdir, rm } from "node:fs/promises";
+import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { ZipFile } from "yazl";
+import { open, rm } from "../base/world-files.ts";
 import { archiveUnreadable, archiveUnsafe } from "../domain/errors.ts";
 import { checkName, isMacLitter, showName } from "./entry-name.ts";
 

@@ -1,4 +1,4 @@
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, rm } from "../base/world-files.ts";
 
 /** Makes `path` an empty folder, whatever it was before. Repeating it after a crash is safe. */
 export async function resetDirectory(path: string): Promise<void> {

@@ -1,7 +1,7 @@
-import { closeSync, constants, fchmodSync, openSync, writeFileSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { closeSync, constants } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { crc32, createInflateRaw, inflateRawSync } from "node:zlib";
+import { fchmodSync, open, openSync, writeFileSync } from "../base/world-files.ts";
 import { archiveUnreadable, archiveUnsafe } from "../domain/errors.ts";
 import type { ArchiveFile } from "./archive-file.ts";
 import type { PlannedFile } from "./archive-plan.ts";

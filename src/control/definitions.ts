@@ -1,5 +1,6 @@
-import { opendir, rename, rm } from "node:fs/promises";
+import { opendir } from "node:fs/promises";
 import { join } from "node:path";
+import { rename, rm } from "../base/world-files.ts";
 import { syncFolder } from "../base/sync-folder.ts";
 import type { Store } from "../store/store.ts";
 

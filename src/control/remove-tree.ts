@@ -1,6 +1,6 @@
-import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { rm } from "node:fs/promises";
+import { rm } from "../base/world-files.ts";
+import { spawn } from "../base/world-processes.ts";
 
 /**
  * Removes a folder that a program has filled. Node goes by whole paths, and so fails where folders are nested deeper

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
-import { open, readFile, rename } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
+import { open, rename } from "../base/world-files.ts";
 
 /** Where the learners of one attempt meet: the first port is the master's, one more for each learner. */
 export interface Rendezvous {

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
-import { mkdir, stat, writeFile } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { mkdir, writeFile } from "../base/world-files.ts";
 import { keepsRemains, type DataStore } from "../datastores/datastore.ts";
 import type { DataStores } from "../datastores/data-stores.ts";
 import { uploadTree } from "../datastores/transfer.ts";

@@ -1,5 +1,6 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { writeFile } from "../base/world-files.ts";
 import type { Clock } from "../base/clock.ts";
 import { environmentUnavailable } from "../domain/errors.ts";
 import type { Run } from "../domain/run.ts";

@@ -1,5 +1,6 @@
-import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
+import { mkdir, symlink, writeFile } from "../base/world-files.ts";
 import { readBootId } from "../base/boot-id.ts";
 import { formatBytes } from "../base/byte-size.ts";
 import type { Clock } from "../base/clock.ts";

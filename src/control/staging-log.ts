@@ -1,4 +1,4 @@
-import { appendFile } from "node:fs/promises";
+import { appendFile } from "../base/world-files.ts";
 import type { Clock } from "../base/clock.ts";
 
 /** A log file of the service's own doing (`load-data.log`, `load-model.log`): one line at a time, with its time. */

@@ -1,5 +1,6 @@
-import { readdir, rename } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { rename } from "../base/world-files.ts";
 import { syncFolder } from "../base/sync-folder.ts";
 import { isRunId } from "../domain/run-id.ts";
 import type { Store } from "../store/store.ts";

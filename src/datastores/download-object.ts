@@ -1,5 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+import { open } from "../base/world-files.ts";
 import type { DataStore, StoredObject } from "./datastore.ts";
 import { RemoteError } from "./remote-error.ts";
 import type { Retrier } from "./retry.ts";

@@ -1,5 +1,6 @@
-import { link, lstat, mkdir, rm, unlink } from "node:fs/promises";
+import { lstat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { link, mkdir, rm, unlink } from "../base/world-files.ts";
 import { codeOf } from "./file-trouble.ts";
 import { RemoteError } from "./remote-error.ts";
 

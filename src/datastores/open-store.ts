@@ -1,5 +1,5 @@
-import { mkdir } from "node:fs/promises";
 import { resolve } from "node:path";
+import { mkdir } from "../base/world-files.ts";
 import type { BackoffPolicy } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
 import { directoryRootNotAllowed, requestInvalid, type ServiceError } from "../domain/errors.ts";

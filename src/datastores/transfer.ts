@@ -1,5 +1,6 @@
-import { access, constants, lstat, mkdir, mkdtemp, realpath, rm } from "node:fs/promises";
+import { access, constants, lstat, realpath } from "node:fs/promises";
 import { join, sep } from "node:path";
+import { mkdir, mkdtemp, rm } from "../base/world-files.ts";
 import { systemClock } from "../base/clock.ts";
 import { forEachConcurrently } from "./concurrently.ts";
 import { type DataStore, isFileBacked, type StoredObject } from "./datastore.ts";

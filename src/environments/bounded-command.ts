@@ -1,6 +1,6 @@
-import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import type { Readable } from "node:stream";
+import { kill, spawn } from "../base/world-processes.ts";
 
 interface BoundedCommand {
   readonly file: string;
@@ -91,7 +91,7 @@ function killGroup(child: ChildProcess): void {
   child.stderr?.destroy();
   if (child.pid === undefined) return;
   try {
-    process.kill(-child.pid, "SIGKILL");
+    kill(-child.pid, "SIGKILL");
   } catch {
     // Already gone: the group ended between the decision and the call.
   }

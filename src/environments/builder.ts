@@ -1,5 +1,5 @@
-import { appendFile, mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { appendFile, mkdir, writeFile } from "../base/world-files.ts";
 import type { Clock } from "../base/clock.ts";
 import type { CommandRunner } from "./bounded-command.ts";
 import { EnvironmentBuildError } from "./build-error.ts";

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { lstat, mkdir, open, opendir, readFile, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { lstat, opendir, readFile, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { mkdir, open, rename, rm, utimes } from "../base/world-files.ts";
 import type { Environment } from "./environment.ts";
 import { knownFramework } from "./framework-names.ts";
 import { isProgram } from "./interpreter-places.ts";

@@ -1,6 +1,6 @@
-import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { mkdtemp, rm } from "../base/world-files.ts";
 import type { CommandRunner } from "./bounded-command.ts";
 import type { Environment } from "./environment.ts";
 import { canonicalFrameworkName, knownFramework } from "./framework-names.ts";

@@ -1,5 +1,6 @@
-import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { mkdir, mkdtemp, rename, rm } from "../base/world-files.ts";
 import type { CommandRunner } from "./bounded-command.ts";
 import { EnvironmentBuildError } from "./build-error.ts";
 import { runStep } from "./installer.ts";

@@ -1,6 +1,6 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { mkdtemp, rm, writeFile } from "../base/world-files.ts";
 import { buildErrorFrom, EnvironmentBuildError } from "./build-error.ts";
 import type { CommandEnding, CommandRunner } from "./bounded-command.ts";
 import { withoutPasswords } from "./index-settings.ts";

@@ -1,6 +1,6 @@
-import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { mkdtemp, rm } from "../base/world-files.ts";
 import type { CommandRunner } from "./bounded-command.ts";
 import { findPrograms, isProgram, programIdentity } from "./interpreter-places.ts";
 import { SYSTEM_PATH } from "./learner-path.ts";

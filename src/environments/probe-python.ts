@@ -1,7 +1,7 @@
-import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import { mkdtemp, rm } from "../base/world-files.ts";
 import type { CommandEnding, CommandRunner } from "./bounded-command.ts";
 import { probedModules } from "./framework-names.ts";
 import { findPrograms, isInVirtualEnvironment, programIdentity } from "./interpreter-places.ts";

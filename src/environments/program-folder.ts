@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { mkdir, mkdtemp, open, rename, rm } from "../base/world-files.ts";
 import type { Environment } from "./environment.ts";
 import { isFolder } from "./interpreter-places.ts";
 

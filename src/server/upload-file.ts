@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { open, rm, type FileHandle } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
+import { open, rm } from "../base/world-files.ts";
 import { randomText } from "../base/random-text.ts";
 import { archiveTooLarge, diskFull } from "../domain/errors.ts";
 import { formatBytes } from "../base/byte-size.ts";

@@ -1,6 +1,6 @@
-import { rm } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import type { FastifyRequest } from "fastify";
+import { rm } from "../base/world-files.ts";
 import { formatBytes } from "../base/byte-size.ts";
 import { nearest } from "../base/nearest.ts";
 import { MANIFEST_HEADER } from "../contract/routes.ts";

@@ -1,7 +1,8 @@
-import { constants, copyFile, lstat, mkdir, open, readdir, realpath, stat } from "node:fs/promises";
+import { constants, lstat, readdir, realpath, stat } from "node:fs/promises";
 import type { BigIntStats } from "node:fs";
 import { basename, join, sep } from "node:path";
 import type { Readable } from "node:stream";
+import { copyFile, mkdir, open } from "../../base/world-files.ts";
 import { nearest } from "../../base/nearest.ts";
 import { syncFolder } from "../../base/sync-folder.ts";
 import { md5Of, readPieces, sizeOf } from "../content.ts";

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { readdir, rm } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { rm } from "../../base/world-files.ts";
 import { randomText } from "../../base/random-text.ts";
 import { PART_PREFIX } from "../key-path.ts";
 

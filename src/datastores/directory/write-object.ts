@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { type FileHandle, lstat, mkdir, open, realpath, rename, rm } from "node:fs/promises";
+import { type FileHandle, lstat, realpath } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { mkdir, open, rename, rm } from "../../base/world-files.ts";
 import { syncFolder } from "../../base/sync-folder.ts";
 import { md5Of, readContent, sizeOf } from "../content.ts";
 import type { Content } from "../datastore.ts";

@@ -1,6 +1,7 @@
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import { S3Client } from "@aws-sdk/client-s3";
+import { announce } from "../../base/world.ts";
 import type { EndpointGuard } from "../address-guard.ts";
 
 export interface TimeLimits {
@@ -32,7 +33,7 @@ const SILENT = { trace: () => {}, debug: () => {}, info: () => {}, warn: () => {
 export function createS3Client(connection: S3Connection, guard: EndpointGuard, limits: TimeLimits): S3Client {
   const endpoint = guard.checkEndpoint(connection.endpointUrl);
   const agentOptions = { keepAlive: true, maxSockets: MAX_SOCKETS, lookup: guard.lookup };
-  return new S3Client({
+  const client = new S3Client({
     endpoint: endpoint.href,
     region: connection.region ?? "us-east-1",
     credentials: { accessKeyId: connection.accessKeyId, secretAccessKey: connection.secretAccessKey },
@@ -61,4 +62,13 @@ export function createS3Client(connection: S3Connection, guard: EndpointGuard, l
       httpsAgent: new HttpsAgent(agentOptions),
     },
   });
+  client.middlewareStack.add(
+    (next, { commandName = "request" }) =>
+      async (args) => {
+        announce("request", `${commandName} ${endpoint.host}`);
+        return next(args);
+      },
+    { step: "finalizeRequest", name: "announceRequest" },
+  );
+  return client;
 }

@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import { Agent } from "undici";
+import { announce } from "../../base/world.ts";
 import { ServiceError } from "../../domain/errors.ts";
 import type { EndpointGuard } from "../address-guard.ts";
 import { RemoteError } from "../remote-error.ts";
@@ -76,6 +77,7 @@ export class HttpClient {
   async send(endpoint: Endpoint, request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
     const { method, headers = {}, body = null, isLast = false } = request;
     const path = endpoint.path + request.path;
+    announce("request", `${method} ${path}`);
     const answer = await this.#agent.request({
       origin: endpoint.origin,
       path,

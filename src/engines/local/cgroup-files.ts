@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { readdir, rmdir, writeFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { rmdir, writeFile } from "../../base/world-files.ts";
 
 /**
  * The kernel's files of control groups. Reads are synchronous, being a copy from memory. Writes, and making and removing groups, wait for a lock

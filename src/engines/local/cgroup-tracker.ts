@@ -1,5 +1,6 @@
-import { mkdir, rmdir } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { mkdir, rmdir } from "../../base/world-files.ts";
+import { kill } from "../../base/world-processes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { listGroups, listMembers, readCounter, readLine, removeGroups, tryWrite } from "./cgroup-files.ts";
 import { CGROUP_V1, CGROUP_V2, type CgroupVersion } from "./cgroup-version.ts";
@@ -92,7 +93,7 @@ class Cgroup implements Enclosure {
     // Frozen, so that the list is complete and none of its numbers changes hands before the signal.
     await this.#freeze();
     try {
-      for (const pid of this.#victims(spared)) kill(pid);
+      for (const pid of this.#victims(spared)) end(pid);
     } finally {
       await this.#set(this.#version.thawedText);
     }
@@ -145,9 +146,9 @@ async function tryMake(path: string): Promise<"made" | "refused"> {
   );
 }
 
-function kill(pid: number): void {
+function end(pid: number): void {
   try {
-    process.kill(pid, "SIGKILL");
+    kill(pid, "SIGKILL");
   } catch {
     // ESRCH: it has ended. EPERM: it runs as another account; whoever waits for the group to be empty reports it by name.
   }

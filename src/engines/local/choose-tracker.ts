@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { mkdir, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { mkdir, rmdir } from "../../base/world-files.ts";
 import type { Clock } from "../../base/clock.ts";
 import { removeGroups } from "./cgroup-files.ts";
 import { type CgroupMount, findCgroupMounts } from "./cgroup-mounts.ts";

@@ -1,6 +1,7 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { spawn } from "../../base/world-processes.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { LearnerTask } from "../engine.ts";
 import { type Enclosure, NO_TRACKER, type ProcessTracker } from "./process-tracker.ts";

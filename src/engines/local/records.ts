@@ -1,5 +1,6 @@
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { writeFile } from "../../base/world-files.ts";
 
 /** Who holds an attempt, as its shim wrote it. */
 export interface Claim {

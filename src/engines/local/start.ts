@@ -1,7 +1,9 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { access, open } from "node:fs/promises";
+import { access } from "node:fs/promises";
 import { join } from "node:path";
+import { open } from "../../base/world-files.ts";
+import { spawn } from "../../base/world-processes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { EngineError } from "../engine-error.ts";
 import type { LearnerTask } from "../engine.ts";

@@ -1,3 +1,4 @@
+import { kill } from "../../base/world-processes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { EngineError } from "../engine-error.ts";
 import type { LearnerHandle } from "./learner-handle.ts";
@@ -106,7 +107,7 @@ function send(
 ): void {
   if (readProcess(target.pid)?.startTime !== target.startTime) return;
   try {
-    for (const signal of signals) process.kill(address, signal);
+    for (const signal of signals) kill(address, signal);
   } catch {
     // ESRCH: it has just ended. EPERM: it runs as another account; the deadline of the caller reports it by name.
   }

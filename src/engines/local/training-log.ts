@@ -1,5 +1,6 @@
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
+import { open } from "../../base/world-files.ts";
 
 export const TRAINING_LOG = "training-log.txt";
 

@@ -1,5 +1,5 @@
-import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
+import { appendFile } from "../../base/world-files.ts";
 import type { Clock } from "../../base/clock.ts";
 import { EngineError } from "../engine-error.ts";
 import type { Ending, Engine, Handle, LearnerTask, Observation } from "../engine.ts";

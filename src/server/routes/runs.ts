@@ -1,4 +1,4 @@
-import { rm } from "node:fs/promises";
+import { rm } from "../../base/world-files.ts";
 import { viewRun } from "../run-view.ts";
 import type { RouteHandlers } from "../register-route.ts";
 import type { RunService } from "../services.ts";

@@ -1,6 +1,7 @@
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import { CompiledQuery, SqliteAdapter, SqliteDialect, SqliteDriver } from "kysely";
 import type { DatabaseConnection, SqliteDatabase, SqliteStatement } from "kysely";
+import { announce } from "../../base/world.ts";
 
 /** Statements kept ready. Our own queries are a few dozen texts; lists of states make some more. */
 const PREPARED_LIMIT = 128;
@@ -34,6 +35,11 @@ class NodeSqliteDriver extends SqliteDriver {
   /** Takes the write lock at once: a transaction that only finds out at its first write may have read stale rows. */
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw("begin immediate"));
+  }
+
+  override async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    announce("commit", "trainyard.db");
+    await super.commitTransaction(connection);
   }
 
   /** After a full disk SQLite has rolled back by itself, and a second rollback would hide the reason. */

@@ -1,6 +1,7 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { mkdir } from "../../base/world-files.ts";
 import { homeInUse } from "../../domain/errors.ts";
 import { makePrivateFile } from "./private-file.ts";
 import { isBusy, translateSqliteError } from "./sqlite-trouble.ts";

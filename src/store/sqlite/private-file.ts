@@ -1,4 +1,4 @@
-import { chmod, open } from "node:fs/promises";
+import { chmod, open } from "../../base/world-files.ts";
 
 /**
  * Makes the file, empty, if it is not there, and readable for the server's user alone in any case. SQLite gives
