@@ -11,9 +11,11 @@ import { dispatch } from "./dispatcher.ts";
 import { messageOf } from "./failures.ts";
 import type { Machine } from "./machine.ts";
 import { Lifecycle } from "./lifecycle.ts";
+import { prepareAndStart } from "./preparation.ts";
 import { resume } from "./rescuer.ts";
 import { keepForgetting } from "./retention.ts";
 import { RunBook } from "./run-book.ts";
+import { runRemains } from "./run-remains.ts";
 import { RunService } from "./run-service.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { ServiceLog } from "./service-log.ts";
@@ -80,10 +82,17 @@ export function createControl(parts: ControlParts): Control {
     supervise(dispatch({ book, clock, log, carry, release }, grant, ending.signal));
   });
   const lifecycle = new Lifecycle({
-    ...parts,
     book,
-    definitions,
-    openCredentials,
+    clock,
+    log,
+    engine: parts.engine,
+    preparation: {
+      prepareAndStart: async (run, startedAt, signals) =>
+        prepareAndStart({ ...parts, definitions, openCredentials }, run, startedAt, signals),
+    },
+    remains: runRemains({ ...parts, definitions, openCredentials }),
+    companions: [],
+    stopGraceMs: parts.stopGraceMs,
     onDevicesFree: (id) => scheduler.release(id),
   });
   const runs = new RunService({

@@ -4,6 +4,7 @@ import type { Credentials } from "../domain/training-spec.ts";
 import type { Engine, Handle } from "../engines/engine.ts";
 import { EngineError } from "../engines/engine-error.ts";
 import type { Environment, EnvironmentCatalogue } from "../environments/environment.ts";
+import type { PreparationSignals } from "./carried.ts";
 import { isPassingTrouble, messageOf } from "./failures.ts";
 import { insist, type InsistParts } from "./insist.ts";
 import { provideEnvironment, refuseMissingEnvironment, resolveEnvironment } from "./run-environment.ts";
@@ -29,13 +30,6 @@ export interface Started {
   readonly handles: readonly Handle[];
   /** For people; null where a server before this one started them and the environment is no longer there. */
   readonly environment: string | null;
-}
-
-export interface PreparationSignals {
-  /** The user wants the run to end. */
-  readonly stop: AbortSignal;
-  /** The server ends; learners live on. */
-  readonly shutdown: AbortSignal;
 }
 
 /**

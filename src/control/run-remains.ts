@@ -1,0 +1,33 @@
+import { join } from "node:path";
+import type { Run, RunOutcome } from "../domain/run.ts";
+import type { Credentials } from "../domain/training-spec.ts";
+import { readTail } from "../logs/log-file.ts";
+import type { RunRemains } from "./carried.ts";
+import { findLeftBehind, type LeftBehindParts } from "./left-behind.ts";
+import { explainMissingLog, keepResults, tidyUp, type KeeperParts } from "./result-keeper.ts";
+import { learnerDirectory, runDirectory, TRAINING_LOG } from "./run-directory.ts";
+
+const LOG_TAIL_LINES = 20;
+const LOG_TAIL_BYTES = 16 * 1024;
+
+export interface RemainsParts extends KeeperParts, LeftBehindParts {
+  openCredentials(runId: string): Promise<Credentials>;
+}
+
+/** The remains of runs in their directories under the home and in their results buckets. */
+export function runRemains(parts: RemainsParts): RunRemains {
+  const directoryOf = (run: Run) => runDirectory(parts.home, run.id);
+  return {
+    logTail: async (run, learner) =>
+      readTail(join(learnerDirectory(directoryOf(run), learner), TRAINING_LOG), LOG_TAIL_LINES, LOG_TAIL_BYTES),
+    keep: async (run: Run, outcome: RunOutcome, wasCutOff, signal) => {
+      if (outcome.state === "failed" && run.startedAt === null) {
+        await explainMissingLog(directoryOf(run), outcome.failure.message);
+      }
+      return keepResults(parts, run, await parts.openCredentials(run.id), wasCutOff, signal);
+    },
+    findLeftBehind: async (run) => findLeftBehind(parts, directoryOf(run), run),
+    tidyUp: async (run, areResultsStored, leftBehind) => tidyUp(directoryOf(run), areResultsStored, leftBehind),
+    resultsFolder: (run) => directoryOf(run).results,
+  };
+}

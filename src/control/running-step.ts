@@ -1,0 +1,45 @@
+import type { Run } from "../domain/run.ts";
+import { failureContext, toStoring, type Carried, type StepParts } from "./carried.ts";
+import { accompany } from "./companion.ts";
+import { awaitEndings, outcomeOfEndings } from "./endings.ts";
+import { messageOf, type FailureContext } from "./failures.ts";
+import { insist } from "./insist.ts";
+import { learnersOf } from "./run-directory.ts";
+
+/** Waits for the end of the learners → storing. */
+export async function awaitEnd(parts: StepParts, run: Run, carried: Carried, shutdown: AbortSignal): Promise<void> {
+  const { book, clock, engine, remains, stopGraceMs } = parts;
+  if (run.handles.length === 0) throw new Error(`Run '${run.id}' is running without a handle.`);
+  carried.handles = run.handles;
+  const over = new AbortController();
+  const beside = accompany(parts.companions, run, AbortSignal.any([over.signal, shutdown]), parts.log);
+  try {
+    // A wish that came before the handles were set found nobody to stop.
+    if (carried.stop.signal.aborted) {
+      stopLearners(parts, run.id, carried, (await book.get(run.id)).stopGraceMs ?? 0);
+    }
+    const onFailure = (): void => stopLearners(parts, run.id, carried, stopGraceMs);
+    const endings = await awaitEndings(engine, run.handles, () => clock.now(), onFailure, shutdown);
+    // Read again: the wish to stop may have come while we waited.
+    const latest = await book.get(run.id);
+    const tails = await Promise.all(learnersOf(run).map(async (learner) => remains.logTail(run, learner)));
+    const contextOf = (learner: number): FailureContext => failureContext(run, tails[learner - 1] ?? []);
+    await toStoring(parts, run, outcomeOfEndings(endings, latest, contextOf));
+  } finally {
+    carried.handles = [];
+    over.abort(new Error("The program has ended."));
+    await beside;
+  }
+}
+
+/** Asks every learner to end, and insists after the grace; tried again until it is done or the run is carried no longer. */
+export function stopLearners(parts: StepParts, id: string, { handles, over }: Carried, graceMs: number): void {
+  const { engine, clock, log } = parts;
+  const deadlineMs = clock.monotonicMs() + graceMs;
+  for (const handle of handles) {
+    const stop = async (): Promise<void> => engine.stop(handle, Math.max(0, deadlineMs - clock.monotonicMs()));
+    insist(parts, id, stop, over.signal).catch((error: unknown) => {
+      if (!over.signal.aborted) log.error({ runId: id, error: messageOf(error) }, "a learner cannot be stopped");
+    });
+  }
+}

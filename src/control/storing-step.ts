@@ -1,0 +1,75 @@
+import type { Run, RunOutcome } from "../domain/run.ts";
+import { failureContext, type Carried, type StepParts } from "./carried.ts";
+import { conclude } from "./companion.ts";
+import { failed, isPassingTrouble, messageOf } from "./failures.ts";
+import type { KeptResults } from "./result-keeper.ts";
+
+/** Puts logs and results into the bucket → completed | failed | canceled. */
+export async function store(parts: StepParts, run: Run, carried: Carried, shutdown: AbortSignal): Promise<void> {
+  const { book, remains, log } = parts;
+  const { outcome } = run;
+  if (outcome === null) throw new Error(`Run '${run.id}' is storing without an outcome.`);
+  const concluded = await conclude(parts.companions, run, shutdown, log);
+  // A definition that cannot be read again is no reason to hold up the end of the run.
+  const leftBehind = await remains.findLeftBehind(run).catch(() => null);
+  const noticed = [...run.warnings, ...concluded];
+  const kept = await tryToKeep(parts, run, outcome, carried, shutdown);
+  if (kept.isStored) {
+    const { stored } = kept;
+    const failure = outcome.state === "failed" ? outcome.failure : null;
+    const warnings = [...noticed, ...kept.warnings, ...(leftBehind === null ? [] : [leftBehind])];
+    const change = { results: stored, failure, warnings };
+    await book.advance(run.id, outcome.state, change, `Ended as ${outcome.state}; ${stored.objects} objects stored.`);
+  } else {
+    await endWithoutResults(parts, run, outcome, noticed, kept.reason);
+  }
+  await remains
+    .tidyUp(run, kept.isStored, leftBehind !== null)
+    .catch((error: unknown) =>
+      log.error({ runId: run.id, error: messageOf(error) }, "a run's folders could not be tidied up"),
+    );
+}
+
+/** Passing trouble of our own is thrown; all else is a reason that the run can end with. */
+async function tryToKeep(
+  { remains, log }: StepParts,
+  run: Run,
+  outcome: RunOutcome,
+  { wasStoring }: Carried,
+  shutdown: AbortSignal,
+): Promise<({ isStored: true } & KeptResults) | { isStored: false; reason: string }> {
+  try {
+    return { isStored: true, ...(await remains.keep(run, outcome, wasStoring, shutdown)) };
+  } catch (error) {
+    shutdown.throwIfAborted();
+    if (isPassingTrouble(error)) throw error;
+    log.error({ runId: run.id, error: messageOf(error) }, "a run's results could not be stored");
+    return { isStored: false, reason: messageOf(error) };
+  }
+}
+
+/** The bucket did not take the results: they stay in the run directory, and the run says where. */
+async function endWithoutResults(
+  { book, remains }: StepParts,
+  run: Run,
+  outcome: RunOutcome,
+  noticed: readonly string[],
+  reason: string,
+): Promise<void> {
+  const folder = remains.resultsFolder(run);
+  const message = `The results could not be put into bucket '${run.spec.results.bucket}': ${reason}`;
+  if (outcome.state !== "completed") {
+    const failure = outcome.state === "failed" ? outcome.failure : null;
+    const warnings = [...noticed, `${message} They are kept in ${folder}.`];
+    await book.advance(run.id, outcome.state, { failure, warnings }, message);
+    return;
+  }
+  const { failure } = failed(
+    failureContext(run, await remains.logTail(run, 1)),
+    "results_not_stored",
+    message,
+    `The program itself completed. Its results are kept on the server in ${folder}.`,
+    0,
+  );
+  await book.advance(run.id, "failed", { failure, warnings: noticed }, message);
+}
