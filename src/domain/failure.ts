@@ -30,6 +30,7 @@ export const CAUSES = {
   environment_missing: { turn: "place", summary: "The environment that the run was accepted for is gone." },
   environment_not_built: { turn: "place", summary: "The environment that the run asks for could not be built." },
   start_failed: { turn: "place", summary: "The engine could not start the program." },
+  time_limit: { turn: "rules", summary: "The program ran longer than its time limit and was stopped." },
   learner_lost: { turn: "place", summary: "The program vanished without leaving a record of its end." },
   results_not_stored: {
     turn: "data",

@@ -17,6 +17,27 @@ export interface StoredResults {
   readonly storedAt: Date;
 }
 
+/** An attempt that was thrown away, and why there was another one after it. */
+export interface PastAttempt {
+  readonly attempt: number;
+  /** When its program started; null when it never did. */
+  readonly startedAt: Date | null;
+  readonly endedAt: Date;
+  readonly failure: RunFailure;
+}
+
+/** How the training data came. */
+export interface StagedData {
+  readonly objects: number;
+  readonly sizeBytes: number;
+  /** How many of the objects, and of the bytes, were in the cache already. */
+  readonly cachedObjects: number;
+  readonly cachedBytes: number;
+  readonly durationMs: number;
+  /** By what means DATA_DIR shows the data without being able to change it, for people. */
+  readonly view: string;
+}
+
 export interface Run {
   readonly id: string;
   /** Account that submitted it. */
@@ -51,6 +72,12 @@ export interface Run {
   /** Set when the run ended as failed. */
   readonly failure: RunFailure | null;
   readonly results: StoredResults | null;
+  /** Oldest first; empty while the first attempt is the only one. */
+  readonly pastAttempts: readonly PastAttempt[];
+  /** Set when the data of this attempt is in place; null before, and for a run without training data. */
+  readonly staged: StagedData | null;
+  /** Set by the wish to delete an ended run and taken back by undoing it; lists leave the run out while it is set. */
+  readonly deletedAt: Date | null;
   /** Sentences about things that were odd but no reason to fail. */
   readonly warnings: readonly string[];
 }
@@ -68,6 +95,9 @@ export type RunChange = Partial<
     | "outcome"
     | "failure"
     | "results"
+    | "pastAttempts"
+    | "staged"
+    | "deletedAt"
     | "warnings"
   >
 >;
@@ -96,6 +126,9 @@ export function newRun(submitted: Submitted): Run {
     outcome: null,
     failure: null,
     results: null,
+    pastAttempts: [],
+    staged: null,
+    deletedAt: null,
   };
 }
 
@@ -104,7 +137,15 @@ export function advance(run: Run, to: RunState, now: Date, change: RunChange = {
   if (!canAdvance(run.state, to)) throw illegalTransition(run.id, run.state, to);
   const next = { ...run, ...change, state: to, version: run.version + 1, changedAt: now };
   if (to === "pending") {
-    return { ...next, attempt: run.attempt + 1, startedAt: null, devices: [], handles: [], outcome: null };
+    return {
+      ...next,
+      attempt: run.attempt + 1,
+      startedAt: null,
+      devices: [],
+      handles: [],
+      outcome: null,
+      staged: null,
+    };
   }
   return isTerminal(to) ? { ...next, endedAt: now, devices: [], handles: [] } : next;
 }

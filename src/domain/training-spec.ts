@@ -31,7 +31,31 @@ export interface TrainingSpec {
   readonly checkpoints: "run" | "bucket";
   /** How metrics are found in what the program writes; null where the manifest does not say. */
   readonly evaluationMetrics: EvaluationMetrics | null;
+  /** How long the program of one attempt may run; null: as the server is configured. */
+  readonly timeLimitMs: number | null;
+  /** How many more attempts there may be after a failure that is not the program's fault. */
+  readonly retries: number;
+  /** Which objects of the training bucket are wanted. */
+  readonly selection: DataSelection;
+  /** How often results are copied to the bucket while the program runs; null: only at its end. */
+  readonly resultsSyncMs: number | null;
 }
+
+/** A part of a bucket. Patterns are globs over whole keys, with `/` between names; empty `include` stands for all. */
+export interface DataSelection {
+  /** Keys that begin with it; they come down without it. Empty: all. */
+  readonly prefix: string;
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+}
+
+/** What a manifest that says nothing of them asks for. */
+export const NO_WISHES = {
+  timeLimitMs: null,
+  retries: 0,
+  selection: { prefix: "", include: [], exclude: [] },
+  resultsSyncMs: null,
+} as const satisfies Partial<TrainingSpec>;
 
 /** A spec as a row may hold it: rows of earlier versions lack the fields that were added since. */
 export type StoredSpec = Omit<TrainingSpec, AddedField | "framework"> &
@@ -39,12 +63,22 @@ export type StoredSpec = Omit<TrainingSpec, AddedField | "framework"> &
     readonly framework: Pick<FrameworkRequest, "name" | "version"> & Partial<FrameworkRequest>;
   };
 
-type AddedField = "cpus" | "memoryBytes" | "deviceType" | "checkpoints" | "evaluationMetrics";
+type AddedField =
+  | "cpus"
+  | "memoryBytes"
+  | "deviceType"
+  | "checkpoints"
+  | "evaluationMetrics"
+  | "timeLimitMs"
+  | "retries"
+  | "selection"
+  | "resultsSyncMs";
 
 /** The spec that a stored one stands for: what an earlier version could not say was not asked for. */
 export function completeSpec(stored: StoredSpec): TrainingSpec {
   const { framework, cpus = null, memoryBytes = null, deviceType = null } = stored;
   const { checkpoints = "run", evaluationMetrics = null } = stored;
+  const { timeLimitMs, retries, selection, resultsSyncMs } = { ...NO_WISHES, ...stored };
   return {
     ...stored,
     framework: { ...framework, python: framework.python ?? null, requirements: framework.requirements ?? null },
@@ -53,6 +87,10 @@ export function completeSpec(stored: StoredSpec): TrainingSpec {
     deviceType,
     checkpoints,
     evaluationMetrics,
+    timeLimitMs,
+    retries,
+    selection,
+    resultsSyncMs,
   };
 }
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 
 import { readManifest } from "./read-manifest.ts";
 import type { ManifestReading } from "./read-manifest.ts";
+import { NO_WISHES } from "../domain/training-spec.ts";
 
 const S3 = "connection: {auth_url: s3.example.com, user_name: key-id, password: hunter2}";
 const STORE = `- {id: minio, type: mount_cos, training_data: {container: in}, training_results: {container: out}, ${S3}}`;
@@ -40,6 +41,7 @@ test("a complete manifest gives its training spec, its secrets apart, without a 
       memoryBytes: 1.5 * 1024 ** 3,
       deviceType: null,
       checkpoints: "run",
+      ...NO_WISHES,
       data: { bucket: "tf_training_data", name: "object-store", connection },
       results: { bucket: "tf_trained_model", name: "object-store", connection },
       evaluationMetrics: {

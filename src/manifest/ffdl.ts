@@ -1,4 +1,4 @@
-import type { TrainingSpec } from "../domain/training-spec.ts";
+import { NO_WISHES, type TrainingSpec } from "../domain/training-spec.ts";
 import { DEFAULT_RESULTS, warnNoData, warnNoResults } from "./absent-buckets.ts";
 import { readCommand } from "./command.ts";
 import { warnTypeIgnored } from "./device-sizes.ts";
@@ -43,6 +43,7 @@ export function readFfdl(document: Place, findings: Findings): DialectReading | 
       data: data?.reference ?? null,
       results: results?.reference ?? DEFAULT_RESULTS,
       checkpoints: "run",
+      ...NO_WISHES,
       evaluationMetrics,
     },
     credentials: { data: data?.credentials ?? null, results: results?.credentials ?? null },

@@ -1,12 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
-import type {
-  BucketReference,
-  ConnectionCredentials,
-  Credentials,
-  EvaluationMetrics,
-  TrainingSpec,
+import {
+  NO_WISHES,
+  type BucketReference,
+  type ConnectionCredentials,
+  type Credentials,
+  type EvaluationMetrics,
+  type TrainingSpec,
 } from "../domain/training-spec.ts";
 import { PRINTED_DIALECTS } from "./conversion.ts";
 import { COLLECTORS } from "./evaluation-metrics.ts";
@@ -219,7 +220,7 @@ const manifest = fc
     const to = isSameStore && data !== null ? data : results;
     // Cloned, because fast-check makes some objects without a prototype, and no reader does.
     return structuredClone({
-      spec: { ...model, data: data?.reference ?? null, results: to.reference },
+      spec: { ...NO_WISHES, ...model, data: data?.reference ?? null, results: to.reference },
       credentials: { data: data?.credentials ?? null, results: to.credentials },
     });
   });

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 
 import { readManifest } from "./read-manifest.ts";
+import { NO_WISHES } from "../domain/training-spec.ts";
 
 function readFixture(name: string) {
   return readManifest(readFileSync(new URL(`../../test/fixtures/manifests/${name}`, import.meta.url)), name);
@@ -18,6 +19,7 @@ const UNSAID = {
   memoryBytes: null,
   deviceType: null,
   checkpoints: "run",
+  ...NO_WISHES,
   evaluationMetrics: null,
 } as const;
 

@@ -1,4 +1,4 @@
-import type { TrainingSpec } from "../domain/training-spec.ts";
+import { NO_WISHES, type TrainingSpec } from "../domain/training-spec.ts";
 import { DEFAULT_RESULTS, warnNoData, warnNoResults } from "./absent-buckets.ts";
 import { readAuthor } from "./author.ts";
 import { readDataReference, readResultsReference } from "./bucket-reference.ts";
@@ -47,5 +47,5 @@ function readModelDefinition(place: Place | undefined, findings: Findings): Mode
   const framework = readFramework(frameworkPlaces, WML, findings);
   const execution = readExecution(places.execution, findings);
   if (name === null || framework === null || execution === null) return null;
-  return { name, description, author, framework, ...execution };
+  return { name, description, author, framework, ...execution, ...NO_WISHES };
 }

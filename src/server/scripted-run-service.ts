@@ -9,6 +9,7 @@ import { advance, amend, newRun, type Run, type RunChange } from "../domain/run.
 import { isTerminal, type RunState } from "../domain/run-state.ts";
 import { waitForGrowth } from "../logs/log-file.ts";
 import type { ListQuery, ResultObjects, RunService, StoryEvent, SubmitRequest } from "./services.ts";
+import { NO_WISHES } from "../domain/training-spec.ts";
 
 /** A run service in memory whose runs move only when a test says so. Logs are real files in `directory`. */
 export class ScriptedRunService implements RunService {
@@ -215,6 +216,7 @@ function submittedRun(request: SubmitRequest): Run {
       memoryBytes: null,
       deviceType: null,
       checkpoints: "run",
+      ...NO_WISHES,
       evaluationMetrics: null,
     },
     definitionSha256: request.sha256,

@@ -1,3 +1,4 @@
+import { NO_WISHES } from "../../domain/training-spec.ts";
 import { newRunId } from "../../domain/run-id.ts";
 import type { RunState } from "../../domain/run-state.ts";
 import { advance, newRun, type Run } from "../../domain/run.ts";
@@ -33,6 +34,7 @@ export function sampleRun(fields: Partial<Run> & { readonly name?: string } = {}
       memoryBytes: null,
       deviceType: null,
       checkpoints: "run",
+      ...NO_WISHES,
       evaluationMetrics: null,
     },
     definitionSha256: "a".repeat(64),

@@ -1,5 +1,6 @@
 import type { Migration } from "kysely/migration";
 import { initial } from "./0001-initial.ts";
+import { attemptsAndDeletion } from "./0002-attempts-and-deletion.ts";
 
 /**
  * Every step from an empty database to this program's, in order. A released step never changes;
@@ -7,4 +8,5 @@ import { initial } from "./0001-initial.ts";
  */
 export const migrations: Readonly<Record<string, Migration>> = {
   "0001-initial": { up: initial },
+  "0002-attempts-and-deletion": { up: attemptsAndDeletion },
 };

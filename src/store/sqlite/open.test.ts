@@ -65,19 +65,19 @@ test("an older database gets the missing steps and keeps its runs", async () => 
   const run = sampleRun();
   await old.insertRun({ run, sealedCredentials: "", idempotencyKey: null });
   await old.close();
-  const store = await place.open({ ...migrations, "0002-add-column": ADD_COLUMN });
+  const store = await place.open({ ...migrations, "9002-add-column": ADD_COLUMN });
   expect(await store.findRun(run.id)).toEqual(run);
   await store.close();
   expect(look(place.path, "select name from migration order by name")).toEqual([
     { name: "0001-initial" },
-    { name: "0002-add-column" },
+    { name: "9002-add-column" },
   ]);
 });
 
 test("a step that fails undoes all steps of that start, and the old program still opens the database", async () => {
   await using place = await makePlace();
   await (await place.open()).close();
-  const steps = { ...migrations, "0002-add-column": ADD_COLUMN, "0003-break": BREAK };
+  const steps = { ...migrations, "9002-add-column": ADD_COLUMN, "9003-break": BREAK };
   await expect(place.open(steps)).rejects.toThrow(/no_such_table/);
   expect(look(place.path, "select name from migration")).toEqual([{ name: "0001-initial" }]);
   expect(look(place.path, "select 1 from sqlite_schema where name = 'half_way'")).toEqual([]);
@@ -87,12 +87,12 @@ test("a step that fails undoes all steps of that start, and the old program stil
 
 test("a database of a newer program is refused and left as it is", async () => {
   await using place = await makePlace();
-  await (await place.open({ ...migrations, "0002-add-column": ADD_COLUMN })).close();
+  await (await place.open({ ...migrations, "9002-add-column": ADD_COLUMN })).close();
   await expect(place.open()).rejects.toMatchObject({
     code: "database_unusable",
-    message: `The database '${place.path}' cannot be used: it was written by a newer version of Trainyard (it has 0002-add-column).`,
+    message: `The database '${place.path}' cannot be used: it was written by a newer version of Trainyard (it has 9002-add-column).`,
   });
-  await (await place.open({ ...migrations, "0002-add-column": ADD_COLUMN })).close();
+  await (await place.open({ ...migrations, "9002-add-column": ADD_COLUMN })).close();
 });
 
 test("a file that is no database is refused by its name and not touched", async () => {

@@ -1,11 +1,15 @@
 import type { Insertable, Updateable } from "kysely";
 import type { RunFailure } from "../../domain/failure.ts";
-import type { Run, RunOutcome, StoredResults } from "../../domain/run.ts";
+import type { PastAttempt, Run, RunOutcome, StagedData, StoredResults } from "../../domain/run.ts";
 import type { RunState } from "../../domain/run-state.ts";
 import { completeSpec, type StoredSpec } from "../../domain/training-spec.ts";
 import type { RunRow, RunTable } from "./tables.ts";
 
-/** Dates do not survive JSON; everything else about stored results does. */
+/** Dates do not survive JSON; everything else does. */
+type PastAttemptJson = Omit<PastAttempt, "startedAt" | "endedAt"> & {
+  readonly startedAtMs: number | null;
+  readonly endedAtMs: number;
+};
 type ResultsJson = Omit<StoredResults, "storedAt"> & { readonly storedAtMs: number };
 
 export function runOfRow(row: RunRow): Run {
@@ -30,6 +34,9 @@ export function runOfRow(row: RunRow): Run {
     outcome: row.outcome_json === null ? null : (JSON.parse(row.outcome_json) as RunOutcome),
     failure: row.failure_json === null ? null : (JSON.parse(row.failure_json) as RunFailure),
     results: row.results_json === null ? null : resultsOf(JSON.parse(row.results_json) as ResultsJson),
+    pastAttempts: (JSON.parse(row.past_attempts_json) as PastAttemptJson[]).map(pastAttemptOf),
+    staged: row.staged_json === null ? null : (JSON.parse(row.staged_json) as StagedData),
+    deletedAt: dateOf(row.deleted_at),
     warnings: JSON.parse(row.warnings_json) as Run["warnings"],
   };
 }
@@ -64,8 +71,19 @@ export function changingColumns(run: Run) {
     outcome_json: run.outcome === null ? null : JSON.stringify(run.outcome),
     failure_json: run.failure === null ? null : JSON.stringify(run.failure),
     results_json: run.results === null ? null : JSON.stringify(jsonOfResults(run.results)),
+    past_attempts_json: JSON.stringify(run.pastAttempts.map(jsonOfPastAttempt)),
+    staged_json: run.staged === null ? null : JSON.stringify(run.staged),
+    deleted_at: millisecondsOf(run.deletedAt),
     warnings_json: JSON.stringify(run.warnings),
   } satisfies Updateable<RunTable>;
+}
+
+function pastAttemptOf({ startedAtMs, endedAtMs, ...rest }: PastAttemptJson): PastAttempt {
+  return { ...rest, startedAt: dateOf(startedAtMs), endedAt: new Date(endedAtMs) };
+}
+
+function jsonOfPastAttempt({ startedAt, endedAt, ...rest }: PastAttempt): PastAttemptJson {
+  return { ...rest, startedAtMs: millisecondsOf(startedAt), endedAtMs: endedAt.getTime() };
 }
 
 function resultsOf({ storedAtMs, ...rest }: ResultsJson): StoredResults {

@@ -29,6 +29,9 @@ export interface RunTable {
   readonly failure_json: string | null;
   readonly results_json: string | null;
   readonly warnings_json: string;
+  readonly past_attempts_json: string;
+  readonly staged_json: string | null;
+  readonly deleted_at: number | null;
 }
 
 export type RunRow = Selectable<RunTable>;
