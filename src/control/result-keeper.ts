@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { mkdir, writeFile } from "../base/world-files.ts";
 import { keepsRemains, type DataStore } from "../datastores/datastore.ts";
 import type { DataStores } from "../datastores/data-stores.ts";
-import { uploadTree } from "../datastores/transfer.ts";
+import { uploadTree } from "../datastores/upload-tree.ts";
 import type { Run, StoredResults } from "../domain/run.ts";
 import type { Credentials } from "../domain/training-spec.ts";
 import type { Clock } from "../base/clock.ts";

@@ -7,7 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import type { ArchiveLimits } from "../archive/archive-limits.ts";
 import { extractArchive } from "../archive/extract-archive.ts";
 import type { DataStores } from "../datastores/data-stores.ts";
-import { downloadBucket } from "../datastores/transfer.ts";
+import { downloadBucket } from "../datastores/download-bucket.ts";
 import { RemoteError } from "../datastores/remote-error.ts";
 import type { Run } from "../domain/run.ts";
 import type { BucketReference, Credentials } from "../domain/training-spec.ts";

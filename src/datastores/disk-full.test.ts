@@ -14,7 +14,7 @@ const PROGRAM = `
   const [base, folder, sizeBytes] = [process.argv[1], process.argv[2], Number(process.argv[3])];
   const { openDirectoryStore } = await import(base + "/directory/directory-store.ts");
   const { MemoryStore } = await import(base + "/memory/memory-store.ts");
-  const { downloadBucket } = await import(base + "/transfer.ts");
+  const { downloadBucket } = await import(base + "/download-bucket.ts");
   const live = new AbortController().signal;
   const outcome = async (work) => {
     try { await work(); return "done"; } catch (error) {

@@ -18,7 +18,8 @@ import type { Content, DataStore, KeepsRemains } from "../../src/datastores/data
 import { createDataStores } from "../../src/datastores/open-store.ts";
 import { Retrier } from "../../src/datastores/retry.ts";
 import { openS3Store } from "../../src/datastores/s3/s3-store.ts";
-import { downloadBucket, uploadTree } from "../../src/datastores/transfer.ts";
+import { downloadBucket } from "../../src/datastores/download-bucket.ts";
+import { uploadTree } from "../../src/datastores/upload-tree.ts";
 import { isAvailable } from "../../tools/requirements.ts";
 import { type Radosgw, type S3Keys, startRadosgw } from "../servers/radosgw.ts";
 import { connectS3, makeBuckets } from "../servers/s3-client.ts";

@@ -15,7 +15,7 @@ import { AddressGuard } from "../address-guard.ts";
 import { collect, describeDataStore } from "../conformance.ts";
 import type { Content, DataStore } from "../datastore.ts";
 import { type FailedTry, Retrier, withRetry } from "../retry.ts";
-import { downloadBucket } from "../transfer.ts";
+import { downloadBucket } from "../download-bucket.ts";
 import type { SwiftConnection } from "./swift-login.ts";
 import { openSwiftStore, type SwiftStoreOptions } from "./swift-store.ts";
 import { failure } from "../../../test/fixtures/failure.ts";
