@@ -9,7 +9,7 @@ export interface RescuerParts {
   readonly store: Store;
   readonly scheduler: Scheduler;
   readonly lifecycle: Lifecycle;
-  readonly trash: Trash;
+  readonly trash: Pick<Trash, "recover">;
   readonly machine: Machine;
   readonly log: ServiceLog;
 }

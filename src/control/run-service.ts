@@ -51,8 +51,8 @@ export interface RunServiceParts {
   readonly clock: Clock;
   readonly store: Store;
   readonly book: RunBook;
-  readonly definitions: Definitions;
-  readonly trash: Trash;
+  readonly definitions: Pick<Definitions, "takeOver" | "removeUnused">;
+  readonly trash: Pick<Trash, "remove">;
   readonly scheduler: Scheduler;
   readonly lifecycle: Lifecycle;
   readonly dataStores: DataStores;

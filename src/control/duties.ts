@@ -1,0 +1,77 @@
+import type { Run } from "../domain/run.ts";
+import type { Preparation, RunRemains } from "./carried.ts";
+import type { Companion } from "./companion.ts";
+import { dispatch } from "./dispatcher.ts";
+import { messageOf } from "./failures.ts";
+import { Lifecycle } from "./lifecycle.ts";
+import { resume } from "./rescuer.ts";
+import { keepForgetting } from "./retention.ts";
+import { RunBook } from "./run-book.ts";
+import { RunService, type RunServiceParts } from "./run-service.ts";
+import { Scheduler } from "./scheduler.ts";
+import type { ServiceLog } from "./service-log.ts";
+import type { Definitions } from "./definitions.ts";
+import type { Trash } from "./trash.ts";
+
+/** What touches files, buckets and programs is passed in, so that the simulation can drive the rest without any. */
+export interface DutyParts extends Omit<RunServiceParts, "book" | "scheduler" | "lifecycle" | "definitions" | "trash"> {
+  readonly log: ServiceLog;
+  readonly preparation: Preparation;
+  readonly remains: RunRemains;
+  readonly companions: readonly Companion[];
+  readonly definitions: RunServiceParts["definitions"] & Pick<Definitions, "sweep">;
+  readonly trash: RunServiceParts["trash"] & Pick<Trash, "recover">;
+  /** Null keeps ended runs for ever. */
+  readonly retentionDays: number | null;
+}
+
+export interface Duties {
+  readonly runs: RunService;
+  readonly book: RunBook;
+  readonly scheduler: Scheduler;
+  readonly lifecycle: Lifecycle;
+  /** Takes over what a server before left and starts the duties. */
+  start(): Promise<void>;
+  /** Lets go of everything; learners live on. */
+  stop(): Promise<void>;
+}
+
+/** Ties the duties together: queue, grants, lives of runs, retention, and what can be asked of runs. */
+export function createDuties(parts: DutyParts): Duties {
+  const { clock, store, log, trash } = parts;
+  const ending = new AbortController();
+  const book = new RunBook(store, clock);
+  /** What goes on beside the runs; the end of the server waits for it. */
+  const underWay = new Set<Promise<void>>();
+  const supervise = (work: Promise<void>): void => {
+    const watched = work
+      .catch((error: unknown) => log.error({ error: messageOf(error) }, "a duty failed"))
+      .finally(() => underWay.delete(watched));
+    underWay.add(watched);
+  };
+  const scheduler = new Scheduler(parts.machine.devices, (grant) => {
+    const carry = (run: Run): void => lifecycle.carry(run);
+    const release = (id: string): void => scheduler.release(id);
+    supervise(dispatch({ book, clock, log, carry, release }, grant, ending.signal));
+  });
+  const lifecycle = new Lifecycle({ ...parts, book, onDevicesFree: (id) => scheduler.release(id) });
+  const runs = new RunService({ ...parts, book, scheduler, lifecycle });
+
+  return {
+    runs,
+    book,
+    scheduler,
+    lifecycle,
+    start: async () => {
+      await resume({ store, scheduler, lifecycle, trash, log, machine: parts.machine });
+      const remove = async (id: string): Promise<void> => runs.remove(id, { account: "retention" });
+      supervise(keepForgetting({ store, clock, log, days: parts.retentionDays, remove }, ending.signal));
+      supervise(parts.definitions.sweep(ending.signal));
+    },
+    stop: async () => {
+      ending.abort(new Error("The server is ending."));
+      await lifecycle.close();
+      await Promise.all(underWay);
+    },
+  };
+}
