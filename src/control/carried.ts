@@ -3,7 +3,7 @@ import type { Run, RunOutcome } from "../domain/run.ts";
 import type { Engine, Handle } from "../engines/engine.ts";
 import type { Companion } from "./companion.ts";
 import type { FailureContext } from "./failures.ts";
-import type { Started } from "./preparation.ts";
+import type { Started } from "./all-or-none.ts";
 import type { KeptResults } from "./result-keeper.ts";
 import type { RunBook } from "./run-book.ts";
 import type { ServiceLog } from "./service-log.ts";

@@ -1,7 +1,7 @@
 import type { Run } from "../domain/run.ts";
 import { failureContext, toStoring, type Carried, type StepParts } from "./carried.ts";
 import { isPassingTrouble, messageOf, outcomeOfStaging } from "./failures.ts";
-import type { Started } from "./preparation.ts";
+import type { Started } from "./all-or-none.ts";
 
 /** Stages code and data and starts the learners → running, or → storing when that failed. */
 export async function download(parts: StepParts, run: Run, carried: Carried, shutdown: AbortSignal): Promise<void> {
