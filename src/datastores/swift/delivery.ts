@@ -3,7 +3,7 @@ import type { Readable } from "node:stream";
 import type { Content, StoredObject } from "../datastore.ts";
 import { RemoteError } from "../remote-error.ts";
 import { answeredEtag, unmarked } from "./etag.ts";
-import type { HttpAnswer } from "./http-client.ts";
+import type { HttpAnswer } from "../http-client.ts";
 import { translateOutcome, translateTrouble } from "./swift-errors.ts";
 import type { SwiftRequest, SwiftSession } from "./swift-session.ts";
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { plainEtag } from "../etag.ts";
-import type { Outcome } from "./swift-errors.ts";
+import type { Outcome } from "../http-client.ts";
 
 /**
  * What identifies an object's content: of a plain one the MD5 of its bytes; of one in segments the MD5 of the segments'

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { RemoteError } from "../remote-error.ts";
-import type { Endpoint, HttpAnswer, HttpClient } from "./http-client.ts";
+import type { Endpoint, HttpAnswer, HttpClient } from "../http-client.ts";
 import { translateOutcome } from "./swift-errors.ts";
 import type { Grant } from "./swift-session.ts";
 

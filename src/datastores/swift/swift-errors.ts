@@ -1,12 +1,7 @@
 import { judgeConnection, type Judgement } from "../connection-trouble.ts";
+import type { Outcome } from "../http-client.ts";
 import { findRemoteError, RemoteError } from "../remote-error.ts";
 import { parseRetryAfter } from "../retry-after.ts";
-
-/** The part of an answer that tells what became of the request. */
-export interface Outcome {
-  readonly status: number;
-  header(name: string): string | undefined;
-}
 
 const REFUSED = { reason: "invalid", retryable: false } as const;
 const BUSY: Judgement = { reason: "throttled", retryable: true, fact: "the store asked for fewer requests" };

@@ -4,7 +4,7 @@ import type { StoredObject } from "../datastore.ts";
 import { compareKeys } from "../key-path.ts";
 import { RemoteError } from "../remote-error.ts";
 import { listedEtag } from "./etag.ts";
-import type { HttpAnswer } from "./http-client.ts";
+import type { HttpAnswer } from "../http-client.ts";
 import { containerPath } from "./object-path.ts";
 import { translateOutcome } from "./swift-errors.ts";
 import type { SwiftSession } from "./swift-session.ts";

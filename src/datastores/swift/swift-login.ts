@@ -1,5 +1,5 @@
 import { RemoteError } from "../remote-error.ts";
-import type { HttpClient } from "./http-client.ts";
+import type { HttpClient } from "../http-client.ts";
 import { loginToKeystone } from "./keystone.ts";
 import { translateOutcome, translateTrouble } from "./swift-errors.ts";
 import type { Grant, Login } from "./swift-session.ts";

@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import type { Endpoint, HttpAnswer, HttpClient, HttpRequest } from "./http-client.ts";
+import type { Endpoint, HttpAnswer, HttpClient, HttpRequest } from "../http-client.ts";
 
 /** What a login gives: the right to speak, for a while, and with whom. */
 export interface Grant {

@@ -7,7 +7,7 @@ import { RemoteError } from "../remote-error.ts";
 import type { Retrier } from "../retry.ts";
 import { CONTAINER_NAME_RULE, isContainerName } from "./container-name.ts";
 import { answeredEtag } from "./etag.ts";
-import { DEFAULT_TIME_LIMITS, type HttpAnswer, HttpClient, type TimeLimits } from "./http-client.ts";
+import { DEFAULT_TIME_LIMITS, type HttpAnswer, HttpClient, type TimeLimits } from "../http-client.ts";
 import { findMissingSegment } from "./missing-segment.ts";
 import { containerPath, objectPath } from "./object-path.ts";
 import { translateOutcome, translateTrouble } from "./swift-errors.ts";

@@ -1,10 +1,9 @@
 import type { Readable } from "node:stream";
 import { Agent } from "undici";
-import { announce } from "../../base/world.ts";
-import { ServiceError } from "../../domain/errors.ts";
-import type { EndpointGuard } from "../address-guard.ts";
-import { RemoteError } from "../remote-error.ts";
-import type { Outcome } from "./swift-errors.ts";
+import { announce } from "../base/world.ts";
+import { ServiceError } from "../domain/errors.ts";
+import type { EndpointGuard } from "./address-guard.ts";
+import { RemoteError } from "./remote-error.ts";
 
 export interface TimeLimits {
   /** For name, connection and TLS together. */
@@ -14,6 +13,12 @@ export interface TimeLimits {
 }
 
 export const DEFAULT_TIME_LIMITS: TimeLimits = { connectMs: 10_000, silenceMs: 60_000 };
+
+/** The part of an answer that tells what became of the request. */
+export interface Outcome {
+  readonly status: number;
+  header(name: string): string | undefined;
+}
 
 /** An address that the guard has let through; requests go to no other. */
 export interface Endpoint {
