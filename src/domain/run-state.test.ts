@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { canAdvance, isTerminal, RUN_STATES, type RunState } from "./run-state.ts";
 
 const LEGAL: Record<RunState, readonly RunState[]> = {
-  pending: ["downloading", "failed", "canceled"],
+  pending: ["downloading", "storing", "failed", "canceled"],
   downloading: ["pending", "running", "storing"],
   running: ["pending", "storing"],
   storing: ["completed", "failed", "canceled"],

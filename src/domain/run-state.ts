@@ -3,8 +3,9 @@
  * are ends like `completed`; a wish to stop is a field of the run, not a state.
  *
  *   pending → downloading → running → storing → completed | failed | canceled
- *      ↑           |  └────────────────↑
- *      └───────────┴────────┘          (preempted or retried: next attempt)
+ *    ↑ |           | └──────────|───────↑ ↑
+ *    | └───────────|────────────|─────────┘      (stopped between two attempts: the logs of the first are kept)
+ *    └─────────────┴────────────┘                (preempted or retried: next attempt)
  */
 export type RunState = "pending" | "downloading" | "running" | "storing" | "completed" | "failed" | "canceled";
 
@@ -19,7 +20,8 @@ export const RUN_STATES: readonly RunState[] = [
 ];
 
 const NEXT: Record<RunState, readonly RunState[]> = {
-  pending: ["downloading", "failed", "canceled"],
+  // To `storing` only when an attempt lies behind it, whose logs are worth keeping.
+  pending: ["downloading", "storing", "failed", "canceled"],
   // Whatever has been begun has logs worth keeping, of staging at least, so it always passes through `storing`;
   // only an attempt that is thrown away (preemption, lost engine) goes back to `pending`.
   downloading: ["running", "storing", "pending"],

@@ -1,3 +1,4 @@
+import type { Device } from "./device.ts";
 import { illegalTransition } from "./errors.ts";
 import type { RunFailure } from "./failure.ts";
 import { canAdvance, isTerminal, type RunState } from "./run-state.ts";
@@ -36,6 +37,22 @@ export interface StagedData {
   readonly durationMs: number;
   /** By what means DATA_DIR shows the data without being able to change it, for people. */
   readonly view: string;
+}
+
+/** A point in time on the machine's own clock, which no change of the wall clock moves. */
+export interface MomentOfBoot {
+  /** Which start of the machine; empty where it cannot be told. */
+  readonly bootId: string;
+  /** Milliseconds since that start. */
+  readonly uptimeMs: number;
+}
+
+/** A program that was found to have run for longer than it may. */
+export interface LimitReached {
+  readonly at: Date;
+  readonly limitMs: number;
+  /** How long it had run by then, by the machine's own clock. */
+  readonly ranMs: number;
 }
 
 export interface Run {
@@ -78,6 +95,14 @@ export interface Run {
   readonly staged: StagedData | null;
   /** Set by the wish to delete an ended run and taken back by undoing it; lists leave the run out while it is set. */
   readonly deletedAt: Date | null;
+  /** What its devices are, decided at submission; null: a run of an earlier version, for which the machine decides. */
+  readonly deviceKind: Device["kind"] | null;
+  /** When the program of this attempt was found to be running; null until then. What its time limit is counted from. */
+  readonly startedOnBoot: MomentOfBoot | null;
+  /** Set before the program of this attempt is asked to end for its time limit; never taken back within the attempt. */
+  readonly limitReached: LimitReached | null;
+  /** While it waits for another attempt: when that may start at the earliest. Null: at once. */
+  readonly notBefore: Date | null;
   /** Sentences about things that were odd but no reason to fail. */
   readonly warnings: readonly string[];
 }
@@ -98,6 +123,9 @@ export type RunChange = Partial<
     | "pastAttempts"
     | "staged"
     | "deletedAt"
+    | "startedOnBoot"
+    | "limitReached"
+    | "notBefore"
     | "warnings"
   >
 >;
@@ -106,11 +134,13 @@ export type RunChange = Partial<
 export type Submitted = Pick<
   Run,
   "id" | "owner" | "spec" | "definitionSha256" | "definitionSizeBytes" | "submittedAt" | "warnings"
->;
+> &
+  Partial<Pick<Run, "deviceKind">>;
 
 /** The run as it enters the queue, where everything else has yet to happen. */
 export function newRun(submitted: Submitted): Run {
   return {
+    deviceKind: null,
     ...submitted,
     state: "pending",
     attempt: 1,
@@ -129,6 +159,9 @@ export function newRun(submitted: Submitted): Run {
     pastAttempts: [],
     staged: null,
     deletedAt: null,
+    startedOnBoot: null,
+    limitReached: null,
+    notBefore: null,
   };
 }
 
@@ -145,8 +178,15 @@ export function advance(run: Run, to: RunState, now: Date, change: RunChange = {
       handles: [],
       outcome: null,
       staged: null,
+      startedOnBoot: null,
+      limitReached: null,
     };
   }
+  if (run.state === "pending") return { ...endIfTerminal(next, to, now), notBefore: null };
+  return endIfTerminal(next, to, now);
+}
+
+function endIfTerminal(next: Run, to: RunState, now: Date): Run {
   return isTerminal(to) ? { ...next, endedAt: now, devices: [], handles: [] } : next;
 }
 

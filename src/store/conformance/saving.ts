@@ -29,6 +29,10 @@ export function describeSaving(open: OpenStore): void {
       outcome: { state: "failed", failure },
       failure,
       results: { objects: 3, sizeBytes: 9_007_199_254_740_991, storedAt: second(4) },
+      startedOnBoot: { bootId: "5c3e\n", uptimeMs: 1_234.5 },
+      limitReached: { at: second(3), limitMs: 1000, ranMs: 1001.25 },
+      notBefore: second(6),
+      deletedAt: second(6),
       warnings: ["'a' was odd", "so was 'b'"],
     });
     await bundle.store.saveRun(saved, []);

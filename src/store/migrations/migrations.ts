@@ -1,6 +1,7 @@
 import type { Migration } from "kysely/migration";
 import { initial } from "./0001-initial.ts";
 import { attemptsAndDeletion } from "./0002-attempts-and-deletion.ts";
+import { timeLimitsAndRetries } from "./0004-time-limits-and-retries.ts";
 
 /**
  * Every step from an empty database to this program's, in order. A released step never changes;
@@ -9,4 +10,5 @@ import { attemptsAndDeletion } from "./0002-attempts-and-deletion.ts";
 export const migrations: Readonly<Record<string, Migration>> = {
   "0001-initial": { up: initial },
   "0002-attempts-and-deletion": { up: attemptsAndDeletion },
+  "0004-time-limits-and-retries": { up: timeLimitsAndRetries },
 };

@@ -1,6 +1,14 @@
 import type { Insertable, Updateable } from "kysely";
 import type { RunFailure } from "../../domain/failure.ts";
-import type { PastAttempt, Run, RunOutcome, StagedData, StoredResults } from "../../domain/run.ts";
+import type {
+  LimitReached,
+  MomentOfBoot,
+  PastAttempt,
+  Run,
+  RunOutcome,
+  StagedData,
+  StoredResults,
+} from "../../domain/run.ts";
 import type { RunState } from "../../domain/run-state.ts";
 import { completeSpec, type StoredSpec } from "../../domain/training-spec.ts";
 import type { RunRow, RunTable } from "./tables.ts";
@@ -11,6 +19,7 @@ type PastAttemptJson = Omit<PastAttempt, "startedAt" | "endedAt"> & {
   readonly endedAtMs: number;
 };
 type ResultsJson = Omit<StoredResults, "storedAt"> & { readonly storedAtMs: number };
+type LimitReachedJson = Omit<LimitReached, "at"> & { readonly atMs: number };
 
 export function runOfRow(row: RunRow): Run {
   return {
@@ -37,6 +46,11 @@ export function runOfRow(row: RunRow): Run {
     pastAttempts: (JSON.parse(row.past_attempts_json) as PastAttemptJson[]).map(pastAttemptOf),
     staged: row.staged_json === null ? null : (JSON.parse(row.staged_json) as StagedData),
     deletedAt: dateOf(row.deleted_at),
+    deviceKind: row.device_kind as Run["deviceKind"],
+    startedOnBoot: row.started_on_boot_json === null ? null : (JSON.parse(row.started_on_boot_json) as MomentOfBoot),
+    limitReached:
+      row.limit_reached_json === null ? null : limitReachedOf(JSON.parse(row.limit_reached_json) as LimitReachedJson),
+    notBefore: dateOf(row.not_before),
     warnings: JSON.parse(row.warnings_json) as Run["warnings"],
   };
 }
@@ -50,6 +64,7 @@ export function newRowOfRun(run: Run, idempotencyKey: string | null): Insertable
     definition_sha256: run.definitionSha256,
     definition_size_bytes: run.definitionSizeBytes,
     submitted_at: run.submittedAt.getTime(),
+    device_kind: run.deviceKind,
     ...changingColumns(run),
   };
 }
@@ -74,6 +89,9 @@ export function changingColumns(run: Run) {
     past_attempts_json: JSON.stringify(run.pastAttempts.map(jsonOfPastAttempt)),
     staged_json: run.staged === null ? null : JSON.stringify(run.staged),
     deleted_at: millisecondsOf(run.deletedAt),
+    started_on_boot_json: run.startedOnBoot === null ? null : JSON.stringify(run.startedOnBoot),
+    limit_reached_json: run.limitReached === null ? null : JSON.stringify(jsonOfLimitReached(run.limitReached)),
+    not_before: millisecondsOf(run.notBefore),
     warnings_json: JSON.stringify(run.warnings),
   } satisfies Updateable<RunTable>;
 }
@@ -84,6 +102,14 @@ function pastAttemptOf({ startedAtMs, endedAtMs, ...rest }: PastAttemptJson): Pa
 
 function jsonOfPastAttempt({ startedAt, endedAt, ...rest }: PastAttempt): PastAttemptJson {
   return { ...rest, startedAtMs: millisecondsOf(startedAt), endedAtMs: endedAt.getTime() };
+}
+
+function limitReachedOf({ atMs, ...rest }: LimitReachedJson): LimitReached {
+  return { ...rest, at: new Date(atMs) };
+}
+
+function jsonOfLimitReached({ at, ...rest }: LimitReached): LimitReachedJson {
+  return { ...rest, atMs: at.getTime() };
 }
 
 function resultsOf({ storedAtMs, ...rest }: ResultsJson): StoredResults {

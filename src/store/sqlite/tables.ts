@@ -32,6 +32,10 @@ export interface RunTable {
   readonly past_attempts_json: string;
   readonly staged_json: string | null;
   readonly deleted_at: number | null;
+  readonly device_kind: Fixed<string | null>;
+  readonly started_on_boot_json: string | null;
+  readonly limit_reached_json: string | null;
+  readonly not_before: number | null;
 }
 
 export type RunRow = Selectable<RunTable>;
