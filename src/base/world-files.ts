@@ -1,7 +1,7 @@
 import * as sync from "node:fs";
 import * as files from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
-import { announce, isWorldGuarded, type StepKind, type Torn } from "./world.ts";
+import { announce, type StepKind, type Torn } from "./world.ts";
 
 /**
  * The calls of `node:fs` and `node:fs/promises` that change something, under their own names and types, each asking
@@ -62,10 +62,10 @@ export function openSync(path: string, flags: string | number, mode?: sync.Mode)
 
 /** A handle that was opened for writing announces its writes and syncs too. */
 export async function open(path: string, flags: string | number = "r", mode?: sync.Mode): Promise<FileHandle> {
-  if (isWriting(flags)) announce("make", path);
-  const handle = await files.open(path, flags, mode);
-  // Looked at now: a gate that comes later sees only handles opened from then on.
-  return isWorldGuarded() ? stepping(handle, path) : handle;
+  if (!isWriting(flags)) return files.open(path, flags, mode);
+  announce("make", path);
+  // Whether there is a gate is asked at each step: it may have come after the handle.
+  return stepping(await files.open(path, flags, mode), path);
 }
 
 function isWriting(flags: string | number): boolean {

@@ -5,7 +5,8 @@
  *
  *   world-files.ts      what `node:fs` offers to change files
  *   world-processes.ts  spawn and kill
- *   announce()          for steps that a library takes: a commit of the database, a request to a data store
+ *   announce()          for steps that a library takes: a commit of the database, a request to a data store, the answer
+ *                       that acknowledges what a caller asked for
  */
 export type StepKind =
   | "write"
@@ -18,7 +19,8 @@ export type StepKind =
   | "spawn"
   | "kill"
   | "request"
-  | "commit";
+  | "commit"
+  | "answer";
 
 export interface Step {
   readonly kind: StepKind;
@@ -45,10 +47,6 @@ export function guardWorld(gate: Gate): Disposable {
       installed = null;
     },
   };
-}
-
-export function isWorldGuarded(): boolean {
-  return installed !== null;
 }
 
 /** Called right before the step is taken. What it throws is thrown in place of the step. */

@@ -3,6 +3,7 @@ import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from "fastify";
 import { z } from "zod";
 import type { Principal } from "../access/authenticate.ts";
+import { announce } from "../base/world.ts";
 import { Problem } from "../contract/problem.ts";
 import { routes, type RouteContract, type RouteName } from "../contract/routes.ts";
 import type { Authenticate } from "./services.ts";
@@ -78,6 +79,8 @@ export function registerRoute(
         }),
     handler: async (request, reply) => {
       const { status, body, headers } = await answer(callOf(request, reply));
+      // Whoever reads the answer relies on what it says: a step like the others.
+      if (contract.method !== "GET") announce("answer", `${status} to ${contract.method} ${request.url}`);
       reply.code(status);
       if (headers !== undefined) reply.headers(headers);
       return reply.send(body ?? undefined);

@@ -1,6 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { announce } from "../../base/world.ts";
 import { spawn } from "../../base/world-processes.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { LearnerTask } from "../engine.ts";
@@ -116,6 +117,7 @@ export async function becomeShim(
   const words = ["/usr/bin/env", "-i", "--", ...environment, file, ...args];
   const log = join(task.directory, TRAINING_LOG);
   const script = `cd ${quoted(task.workingDirectory)} && exec ${words.map(quoted).join(" ")} </dev/null >>${quoted(log)} 2>&1\nexit\n`;
+  announce("spawn", `${file} of ${task.runId}, in a shell that stood by`);
   // A shell leaves out NUL characters, which no command line can hold.
   shell.stdin?.end(script.includes("\0") ? "exit\n" : script);
   return followShim(shell, clock);

@@ -76,7 +76,11 @@ function prepare(database: DatabaseSync, text: string): SqliteStatement {
   return {
     reader: statement.columns().length > 0,
     all: (parameters) => statement.all(...bind(parameters)),
-    run: (parameters) => statement.run(...bind(parameters)),
+    run: (parameters) => {
+      // Outside of a transaction each statement is one of its own, synced before it returns.
+      if (!database.isTransaction && !text.startsWith("begin")) announce("commit", text.slice(0, 60));
+      return statement.run(...bind(parameters));
+    },
     iterate: (parameters) => statement.iterate(...bind(parameters)),
   };
 }

@@ -2,6 +2,7 @@ import { DatabaseSync } from "node:sqlite";
 import { Kysely } from "kysely";
 import type { Migration } from "kysely/migration";
 import type { Clock } from "../../base/clock.ts";
+import { announce } from "../../base/world.ts";
 import { migrations as allMigrations } from "../migrations/migrations.ts";
 import type { Store } from "../store.ts";
 import { NodeSqliteDialect } from "./driver.ts";
@@ -28,6 +29,7 @@ export async function openSqliteStore({ path, clock, migrations = allMigrations 
   try {
     await makePrivateFile(path);
     database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+    announce("change", path);
     // FULL: a commit in WAL mode is synced before it is announced. NORMAL would lose the last ones with the power.
     database.exec("pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on");
     // 16 MB. The 2 MB that SQLite takes by itself hold too little of the indexes once there are 100,000 runs.
