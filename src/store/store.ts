@@ -29,6 +29,8 @@ export interface RunQuery {
   readonly name: string | null;
   /** The beginning of the id; null: all. */
   readonly idPrefix: string | null;
+  /** True lists the deleted runs that can be taken back, and only those; left out, those that are not deleted. */
+  readonly deleted?: boolean;
   readonly limit: number;
   /** From a page before; null: the newest. */
   readonly cursor: string | null;
@@ -54,13 +56,14 @@ export interface TokenRecord {
 export interface Store {
   /**
    * Begins the run's story with the event `submitted`. With an idempotency key that the same owner used before, gives
-   * that earlier run and creates nothing. An id that is taken is a `version_conflict`.
+   * that earlier run and creates nothing, also when that is deleted but not yet gone for good. An id that is taken is a `version_conflict`.
    */
   insertRun(entry: NewRun): Promise<{ readonly run: Run; readonly created: boolean }>;
   findRun(id: string): Promise<Run | undefined>;
   /** Undefined also when the run never had any. */
   findSealedCredentials(id: string): Promise<string | undefined>;
   listRuns(query: RunQuery): Promise<RunPage>;
+  /** Deleted runs are not counted. */
   countRuns(): Promise<Readonly<Record<RunState, number>>>;
   /** Every run that has not ended, oldest submission first. */
   listUnendedRuns(): Promise<readonly Run[]>;
@@ -69,8 +72,10 @@ export interface Store {
    * Id, owner, spec, definition and time of submission are fixed by the insert and not written again.
    */
   saveRun(run: Run, events: readonly NewRunEvent[]): Promise<void>;
-  /** Ids of runs that ended before the time, oldest end first. */
-  listRunsEndedBefore(time: Date, limit: number): Promise<readonly string[]>;
+  /** Ids of runs that ended before the time, deleted ones too, oldest end first, without the first `skip` of them. */
+  listRunsEndedBefore(time: Date, limit: number, skip?: number): Promise<readonly string[]>;
+  /** Ids of runs that were deleted before the time and can still be taken back, first deleted first, without the first `skip` of them. */
+  listRunsDeletedBefore(time: Date, limit: number, skip?: number): Promise<readonly string[]>;
   /** Removes a run that has ended, its events and credentials. False when it was not there; `run_not_ended` when it lives. */
   deleteRun(id: string): Promise<boolean>;
   /** True while any run's model definition is this one. */

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
+import { amend } from "../../domain/run.ts";
 import { ALL, idsOf } from "./queries.ts";
-import { entry, insert, sampleRun, walk } from "./sample-runs.ts";
+import { entry, insert, sampleRun, second, walk } from "./sample-runs.ts";
 import type { OpenStore } from "./store-bundle.ts";
 
 export function describeInserting(open: OpenStore): void {
@@ -24,8 +25,8 @@ export function describeInserting(open: OpenStore): void {
   test("an id that is taken is refused and the first run stays", async () => {
     await using bundle = await open();
     const run = await insert(bundle.store);
-    const second = { ...run, owner: "somebody else" };
-    await expect(bundle.store.insertRun(entry(second))).rejects.toMatchObject({ code: "version_conflict" });
+    const other = { ...run, owner: "somebody else" };
+    await expect(bundle.store.insertRun(entry(other))).rejects.toMatchObject({ code: "version_conflict" });
     expect(await bundle.store.findRun(run.id)).toEqual(run);
     expect(await idsOf(bundle.store, {})).toEqual([run.id]);
   });
@@ -43,14 +44,20 @@ export function describeInserting(open: OpenStore): void {
     expect(await idsOf(store, {})).toEqual([first.id]);
   });
 
-  test("another owner may use the same idempotency key, and a deleted run's key is free again", async () => {
+  test("another owner may use the same idempotency key, and a deleted run's key is free again once it is gone for good", async () => {
     await using bundle = await open();
     const { store } = bundle;
     const erika = sampleRun({ owner: "erika" });
     const max = sampleRun({ owner: "max" });
     await store.insertRun(entry(erika, { idempotencyKey: "key-1" }));
     expect(await store.insertRun(entry(max, { idempotencyKey: "key-1" }))).toMatchObject({ created: true });
-    await walk(store, erika, "canceled");
+    const ended = await walk(store, erika, "canceled");
+    const hidden = amend(ended, second(9), { deletedAt: second(9) });
+    await store.saveRun(hidden, []);
+    expect(await store.insertRun(entry(sampleRun({ owner: "erika" }), { idempotencyKey: "key-1" }))).toEqual({
+      run: hidden,
+      created: false,
+    });
     await store.deleteRun(erika.id);
     expect(await store.insertRun(entry(sampleRun({ owner: "erika" }), { idempotencyKey: "key-1" }))).toMatchObject({
       created: true,

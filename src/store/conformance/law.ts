@@ -18,6 +18,7 @@ type Step =
     }
   | { readonly do: "move"; readonly pick: number; readonly to: number; readonly stale: boolean }
   | { readonly do: "delete"; readonly pick: number }
+  | { readonly do: "hide"; readonly pick: number }
   | { readonly do: "list"; readonly query: Omit<RunQuery, "cursor"> }
   | { readonly do: "reopen" };
 
@@ -37,6 +38,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 8, arbitrary: fc.record({ do: fc.constant("move" as const), pick, to: fc.nat(6), stale: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("delete" as const), pick }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("hide" as const), pick }) },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -45,6 +47,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
         states: fc.uniqueArray(fc.constantFrom(...RUN_STATES), { maxLength: 3 }),
         name: fc.option(word),
         idPrefix: fc.option(fc.constantFrom("training-0", "training-1", "training-", "training-2")),
+        deleted: fc.boolean(),
         limit: fc.integer({ min: 1, max: 4 }),
       }),
     }),
@@ -96,7 +99,13 @@ async function follow(store: Store, model: Model, one: Exclude<Step, { do: "reop
   }
   const known = model.runs[one.pick];
   if (known === undefined) return;
-  if (one.do === "move") await move(store, known, RUN_STATES[one.to] as RunState, one.stale, now);
+  if (one.do === "hide") {
+    // Taken back where it was deleted already.
+    const next = amend(known.run, now, { deletedAt: known.run.deletedAt === null ? now : null });
+    await store.saveRun(next, [{ type: "deleted", message: "or taken back" }]);
+    known.run = next;
+    known.events += 1;
+  } else if (one.do === "move") await move(store, known, RUN_STATES[one.to] as RunState, one.stale, now);
   else if (isTerminal(known.run.state)) {
     expect(await store.deleteRun(known.run.id)).toBe(true);
     model.runs.splice(one.pick, 1);
@@ -132,12 +141,16 @@ async function compare(store: Store, model: Model, end: number): Promise<void> {
   }
   expect(await store.listUnendedRuns()).toEqual(runs.filter(({ state }) => !isTerminal(state)));
   for (const state of RUN_STATES) {
-    expect((await store.countRuns())[state]).toBe(runs.filter((run) => run.state === state).length);
+    const listed = runs.filter((run) => run.state === state && run.deletedAt === null);
+    expect((await store.countRuns())[state]).toBe(listed.length);
   }
   const half = second(Math.floor(end / 2));
   const gone = runs.filter(({ endedAt }) => endedAt !== null && endedAt < half);
   const oldestFirst = gone.toSorted((a, b) => Number(a.endedAt) - Number(b.endedAt));
   expect(await store.listRunsEndedBefore(half, 1000)).toEqual(oldestFirst.map(({ id }) => id));
+  const hidden = runs.filter(({ deletedAt }) => deletedAt !== null && deletedAt < half);
+  const firstDeletedFirst = hidden.toSorted((a, b) => Number(a.deletedAt) - Number(b.deletedAt));
+  expect(await store.listRunsDeletedBefore(half, 1000)).toEqual(firstDeletedFirst.map(({ id }) => id));
   for (const definition of ["d1", "d2"]) {
     expect(await store.isDefinitionUsed(definition)).toBe(runs.some((run) => run.definitionSha256 === definition));
   }

@@ -14,11 +14,12 @@ export class Model {
     return { run, created: true };
   }
 
-  list({ states, name, idPrefix }: RunQuery): readonly Run[] {
+  list({ states, name, idPrefix, deleted = false }: RunQuery): readonly Run[] {
     return this.runs
       .map(({ run }) => run)
       .filter(
-        ({ state, spec, id }) =>
+        ({ state, spec, id, deletedAt }) =>
+          (deletedAt !== null) === deleted &&
           (states.length === 0 || states.includes(state)) &&
           spec.name.toLowerCase().includes((name ?? "").toLowerCase()) &&
           id.startsWith(idPrefix ?? ""),

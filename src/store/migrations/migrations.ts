@@ -1,6 +1,7 @@
 import type { Migration } from "kysely/migration";
 import { initial } from "./0001-initial.ts";
 import { attemptsAndDeletion } from "./0002-attempts-and-deletion.ts";
+import { deletedRunsApart } from "./0003-deleted-runs-apart.ts";
 import { timeLimitsAndRetries } from "./0004-time-limits-and-retries.ts";
 
 /**
@@ -10,5 +11,6 @@ import { timeLimitsAndRetries } from "./0004-time-limits-and-retries.ts";
 export const migrations: Readonly<Record<string, Migration>> = {
   "0001-initial": { up: initial },
   "0002-attempts-and-deletion": { up: attemptsAndDeletion },
+  "0003-deleted-runs-apart": { up: deletedRunsApart },
   "0004-time-limits-and-retries": { up: timeLimitsAndRetries },
 };

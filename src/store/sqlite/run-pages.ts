@@ -39,34 +39,59 @@ export function pageQuery(query: RunQuery, limit: number): RawBuilder<RunRow> {
 function pageKeys(query: RunQuery, limit: number): RawBuilder<unknown> {
   const before = query.cursor === null ? Number.MAX_SAFE_INTEGER : keyOfCursor(query.cursor);
   const name = query.name === null || query.name === "" ? null : foldName(query.name);
+  const shelf = query.deleted === true ? DELETED : LISTED;
   if (query.idPrefix !== null && !ID_START.startsWith(query.idPrefix)) {
-    return keysByIdPrefix(query.idPrefix, name, query.states, before, limit);
+    return keysByIdPrefix(shelf, query.idPrefix, name, query.states, before, limit);
   }
-  if (name !== null) return keysByName(name, query.states, before, limit);
-  if (query.states.length > 0) return keysByState(query.states, before, limit);
-  return sql`select key from run where key < ${before} order by key desc limit ${limit}`;
+  if (name !== null) return keysByName(shelf, name, query.states, before, limit);
+  if (query.states.length > 0) return keysByState(shelf, query.states, before, limit);
+  return sql`
+    select key from run indexed by ${shelf.byKey} where ${shelf.isOn} and key < ${before}
+    order by key desc limit ${limit}`;
 }
 
+/** Deleted runs and the others are listed apart, each from indexes that hold nothing else. */
+interface Shelf {
+  readonly isOn: RawBuilder<unknown>;
+  readonly byKey: RawBuilder<unknown>;
+  readonly byState: RawBuilder<unknown>;
+}
+
+const LISTED: Shelf = { isOn: sql`deleted_at is null`, byKey: sql`run_listed`, byState: sql`run_state` };
+const DELETED: Shelf = {
+  isOn: sql`deleted_at is not null`,
+  byKey: sql`run_deleted_listed`,
+  byState: sql`run_deleted_state`,
+};
+
 /** One walk for each state, merged by SQLite as they go. */
-function keysByState(states: readonly RunState[], before: number, limit: number): RawBuilder<unknown> {
+function keysByState(shelf: Shelf, states: readonly RunState[], before: number, limit: number): RawBuilder<unknown> {
   const walks = [...new Set(states)].map(
-    (state) => sql`select key from run indexed by run_state where state = ${state} and key < ${before}`,
+    (state) => sql`
+      select key from run indexed by ${shelf.byState} where ${shelf.isOn} and state = ${state} and key < ${before}`,
   );
   return sql`${sql.join(walks, sql` union all `)} order by key desc limit ${limit}`;
 }
 
-function keysByName(name: string, states: readonly RunState[], before: number, limit: number): RawBuilder<unknown> {
+function keysByName(
+  shelf: Shelf,
+  name: string,
+  states: readonly RunState[],
+  before: number,
+  limit: number,
+): RawBuilder<unknown> {
   const matches =
     Array.from(name).length < INDEXED_PART
       ? sql`instr(run_name.name, ${name}) > 0`
       : sql`run_name match ${phrase(name)}`;
   return sql`
     select rowid as key from run_name
-    where ${matches} and rowid < ${before} ${andStateOf(sql`run_name.rowid`, states)}
+    where ${matches} and rowid < ${before} ${andOn(shelf, sql`run_name.rowid`, states)}
     order by rowid desc limit ${limit}`;
 }
 
 function keysByIdPrefix(
+  shelf: Shelf,
   prefix: string,
   name: string | null,
   states: readonly RunState[],
@@ -79,15 +104,16 @@ function keysByIdPrefix(
       : sql`and exists (select 1 from run_name where run_name.rowid = run.key and instr(run_name.name, ${name}) > 0)`;
   return sql`
     select key from run indexed by run_id
-    where id >= ${prefix} and id < ${`${prefix}\u{10ffff}`} and +key < ${before} ${andName} ${andStateOf(sql`run.key`, states)}
+    where id >= ${prefix} and id < ${`${prefix}\u{10ffff}`} and +key < ${before} ${andName} ${andOn(shelf, sql`run.key`, states)}
     order by key desc limit ${limit}`;
 }
 
-/** Asks the index of states alone, which is a tenth of the table: many of the rows asked for will not be shown. */
-function andStateOf(key: RawBuilder<unknown>, states: readonly RunState[]): RawBuilder<unknown> {
-  if (states.length === 0) return sql``;
+/** Asks an index alone, which is a tenth of the table: many of the rows asked for will not be shown. */
+function andOn(shelf: Shelf, key: RawBuilder<unknown>, states: readonly RunState[]): RawBuilder<unknown> {
+  const index = states.length === 0 ? shelf.byKey : shelf.byState;
+  const andState = states.length === 0 ? sql`` : sql`and other.state in (${sql.join(states)})`;
   return sql`and exists (
-    select 1 from run as other indexed by run_state where other.state in (${sql.join(states)}) and other.key = ${key})`;
+    select 1 from run as other indexed by ${index} where other.${shelf.isOn} ${andState} and other.key = ${key})`;
 }
 
 /** How names are compared: without regard to case, in every alphabet and not only in SQLite's ASCII. */

@@ -118,7 +118,13 @@ test("a database that another program has locked is store_busy, and free again a
 const ALL: RunQuery = { states: [], name: null, idPrefix: null, limit: 100, cursor: null };
 
 test.each<[string, Partial<RunQuery>, RegExp]>([
-  ["everything", {}, /SEARCH run USING INTEGER PRIMARY KEY \(rowid<\?\)/],
+  ["everything", {}, /SEARCH run USING COVERING INDEX run_listed \(key<\?\)/],
+  ["deleted runs", { deleted: true }, /SEARCH run USING COVERING INDEX run_deleted_listed \(key<\?\)/],
+  [
+    "deleted runs in one state",
+    { deleted: true, states: ["failed"] },
+    /SEARCH run USING COVERING INDEX run_deleted_state \(state=\? AND key<\?\)/,
+  ],
   ["one state", { states: ["failed"] }, /SEARCH run USING COVERING INDEX run_state \(state=\? AND key<\?\)/],
   ["several states", { states: ["failed", "completed"] }, /MERGE \(UNION ALL\)/],
   ["a part of the name", { name: "mnist" }, /SCAN run_name VIRTUAL TABLE INDEX \d+:M/],
@@ -141,6 +147,11 @@ test.each([
     "runs that ended before a time",
     "select id from run where ended_at < 5 order by ended_at, key limit 9",
     /run_ended/,
+  ],
+  [
+    "runs that were deleted before a time",
+    "select id from run where deleted_at < 5 order by deleted_at, key limit 9 offset 3",
+    /run_deleted/,
   ],
   ["whether a definition is used", "select 1 from run where definition_sha256 = 'a' limit 1", /run_definition/],
 ])("%s come from an index of their own", async (_what, query, index) => {

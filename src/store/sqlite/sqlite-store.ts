@@ -76,18 +76,12 @@ export class SqliteStore implements Store {
     return this.#write((db) => saveRun(db, run, events, this.#clock.now()));
   }
 
-  listRunsEndedBefore(time: Date, limit: number): Promise<readonly string[]> {
-    return this.#read(async (db) => {
-      const rows = await db
-        .selectFrom("run")
-        .select("id")
-        .where("ended_at", "<", time.getTime())
-        .orderBy("ended_at")
-        .orderBy("key")
-        .limit(limit)
-        .execute();
-      return rows.map((row) => row.id);
-    });
+  listRunsEndedBefore(time: Date, limit: number, skip = 0): Promise<readonly string[]> {
+    return this.#idsBefore("ended_at", time, limit, skip);
+  }
+
+  listRunsDeletedBefore(time: Date, limit: number, skip = 0): Promise<readonly string[]> {
+    return this.#idsBefore("deleted_at", time, limit, skip);
   }
 
   deleteRun(id: string): Promise<boolean> {
@@ -147,6 +141,21 @@ export class SqliteStore implements Store {
   close(): Promise<void> {
     this.#closing ??= this.#commits.settled().then(() => this.#db.destroy());
     return this.#closing;
+  }
+
+  #idsBefore(column: "ended_at" | "deleted_at", time: Date, limit: number, skip: number): Promise<readonly string[]> {
+    return this.#read(async (db) => {
+      const rows = await db
+        .selectFrom("run")
+        .select("id")
+        .where(column, "<", time.getTime())
+        .orderBy(column)
+        .orderBy("key")
+        .limit(limit)
+        .offset(skip)
+        .execute();
+      return rows.map((row) => row.id);
+    });
   }
 
   #read<T>(work: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
