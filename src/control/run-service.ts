@@ -21,7 +21,7 @@ import type { Engine } from "../engines/engine.ts";
 import type { EnvironmentCatalogue } from "../environments/environment.ts";
 import { waitForGrowth } from "../logs/log-file.ts";
 import { readManifest } from "../manifest/read-manifest.ts";
-import type { RunEvent, RunPage, RunQuery, Store } from "../store/store.ts";
+import type { NewRun, RunEvent, RunPage, RunQuery, Store } from "../store/store.ts";
 import type { Definitions } from "./definitions.ts";
 import { deviceKindFor, waitingFor, type Machine } from "./machine.ts";
 import { frameworksIn, type NamedFramework } from "./framework-list.ts";
@@ -89,7 +89,7 @@ export class RunService {
    * The same idempotency key with the same content gives the first run again (`created: false`).
    */
   async submit(request: Submission, signal: AbortSignal): Promise<{ readonly run: Run; readonly created: boolean }> {
-    const { store, definitions, clock, scheduler } = this.#parts;
+    const { clock } = this.#parts;
     const reading = readManifest(request.manifest, request.manifestName);
     if (reading.spec === null || reading.credentials === null) throw manifestInvalid(reading.problems);
     const { spec, credentials } = reading;
@@ -108,17 +108,22 @@ export class RunService {
       warnings,
     });
     const sealedCredentials = this.#parts.sealCredentials(fresh.id, credentials);
-    const { run, created } = await definitions.takeOver(request.zipPath, request.sha256, async () =>
-      store.insertRun({ run: fresh, sealedCredentials, idempotencyKey: request.idempotencyKey }),
-    );
+    return this.enter({ run: fresh, sealedCredentials, idempotencyKey: request.idempotencyKey }, request.zipPath);
+  }
+
+  /** The last step of `submit`: takes over the ZIP, writes the run that was judged fit and lets it queue up. */
+  async enter(entry: NewRun, zipPath: string): Promise<{ readonly run: Run; readonly created: boolean }> {
+    const { store, definitions, scheduler, machine } = this.#parts;
+    const { definitionSha256 } = entry.run;
+    const { run, created } = await definitions.takeOver(zipPath, definitionSha256, async () => store.insertRun(entry));
     if (!created) {
-      if (!isSameSubmission(run, fresh)) {
-        await definitions.removeUnused(request.sha256);
-        throw idempotencyKeyReused(request.idempotencyKey ?? "", run.id);
+      if (!isSameSubmission(run, entry.run)) {
+        await definitions.removeUnused(definitionSha256);
+        throw idempotencyKeyReused(entry.idempotencyKey ?? "", run.id);
       }
       return { run, created };
     }
-    scheduler.enqueue(waitingFor(run.id, spec, this.#parts.machine));
+    scheduler.enqueue(waitingFor(run.id, run.spec, machine));
     scheduler.schedule();
     return { run, created };
   }
