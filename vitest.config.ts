@@ -11,7 +11,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["src/**/*.test.ts", "tools/**/*.test.ts", "test/unit/**/*.test.ts"] },
+        test: { name: "unit", include: ["{src,tools,test/unit,test/simulation}/**/*.test.ts"] },
       },
       {
         extends: true,
