@@ -1,6 +1,7 @@
 import { isSeq } from "yaml";
 
-import type { BucketReference, ConnectionCredentials } from "../domain/training-spec.ts";
+import type { BucketReference, ConnectionCredentials, DataSelection } from "../domain/training-spec.ts";
+import { readSync } from "./attempt-wishes.ts";
 import { readBucketName } from "./bucket-name.ts";
 import { readConnection } from "./connection.ts";
 import type { Places } from "./field-table.ts";
@@ -10,6 +11,7 @@ import { MANIFEST_LIMITS } from "./limits.ts";
 import { placeAt } from "./place.ts";
 import type { Place } from "./place.ts";
 import { readMap } from "./read-map.ts";
+import { readSelection } from "./selection.ts";
 import { readStoreType } from "./store-type.ts";
 import { readText } from "./text-value.ts";
 import { DATA_REFERENCE, RESULTS_REFERENCE, SOURCE, TARGET } from "./wml-fields.ts";
@@ -20,26 +22,38 @@ export interface ReferenceReading {
   readonly credentials: ConnectionCredentials | null;
 }
 
+export interface DataReading extends ReferenceReading {
+  readonly selection: DataSelection;
+}
+
+export interface ResultsReading extends ReferenceReading {
+  readonly syncMs: number | null;
+}
+
 /** The parts that references to data and to results have under the same names. */
 interface Parts {
   readonly reference: Places<"name" | "connection" | "type"> | null;
   readonly bucket: Places<"bucket" | "type"> | null;
 }
 
-export function readDataReference(place: Place, findings: Findings): ReferenceReading | null {
+export function readDataReference(place: Place, findings: Findings): DataReading | null {
   const only = onlyEntry(place, findings);
   const reference = only === null ? null : readMap(only, DATA_REFERENCE, WML, findings);
   const source = reference?.source;
   const bucket = source === undefined ? null : readMap(source, SOURCE, WML, findings);
-  return only === null ? null : readParts(only, { reference, bucket }, findings);
+  const selection = readSelection(reference, findings);
+  const reading = only === null ? null : readParts(only, { reference, bucket }, findings);
+  return reading === null ? null : { ...reading, selection };
 }
 
-export function readResultsReference(place: Place, findings: Findings): ReferenceReading | null {
+export function readResultsReference(place: Place, findings: Findings): ResultsReading | null {
   const only = onlyEntry(place, findings);
   const reference = only === null ? null : readMap(only, RESULTS_REFERENCE, WML, findings);
   const target = reference?.target;
   const bucket = target === undefined ? null : readMap(target, TARGET, WML, findings);
-  return only === null ? null : readParts(only, { reference, bucket }, findings);
+  const syncMs = readSync(reference, findings);
+  const reading = only === null ? null : readParts(only, { reference, bucket }, findings);
+  return reading === null ? null : { ...reading, syncMs };
 }
 
 /** The page calls it a list and then allows one entry; the later pages make it a map. */

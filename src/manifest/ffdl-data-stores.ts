@@ -1,35 +1,36 @@
 import { isSeq } from "yaml";
 
 import { readBucketName } from "./bucket-name.ts";
-import type { ReferenceReading } from "./bucket-reference.ts";
+import { readSync } from "./attempt-wishes.ts";
+import type { DataReading, ReferenceReading, ResultsReading } from "./bucket-reference.ts";
 import { readConnection } from "./connection.ts";
 import type { ConnectionReading } from "./connection.ts";
 import type { StoreType } from "./connection-fields.ts";
 import { DATA_STORE, TRAINING_DATA, TRAINING_RESULTS } from "./ffdl-fields.ts";
-import type { FieldTable } from "./field-table.ts";
 import type { Findings } from "./findings.ts";
 import { FFDL } from "./known-fields.ts";
 import { MANIFEST_LIMITS } from "./limits.ts";
 import { kindAt, placeAt, textAt } from "./place.ts";
 import type { Place } from "./place.ts";
 import { readMap } from "./read-map.ts";
+import { readSelection } from "./selection.ts";
 import { readStoreType } from "./store-type.ts";
 import { readText } from "./text-value.ts";
 
 interface Buckets {
-  readonly data: ReferenceReading | null;
-  readonly results: ReferenceReading | null;
+  readonly data: DataReading | null;
+  readonly results: ResultsReading | null;
 }
 
 /** What one entry of `data_stores` says about one of its two buckets, and where. */
-interface Part {
+interface Part<Reading> {
   readonly place: Place;
-  readonly reading: ReferenceReading | null;
+  readonly reading: Reading | null;
 }
 
 interface StoreReading {
-  readonly data: Part | null;
-  readonly results: Part | null;
+  readonly data: Part<DataReading> | null;
+  readonly results: Part<ResultsReading> | null;
 }
 
 /**
@@ -60,7 +61,7 @@ export function readDataStores(place: Place | undefined, findings: Findings): Bu
   };
 }
 
-function onlyPart(parts: readonly Part[], what: string, findings: Findings): ReferenceReading | null {
+function onlyPart<Reading>(parts: readonly Part<Reading>[], what: string, findings: Findings): Reading | null {
   const [first, second] = parts;
   if (first !== undefined && second !== undefined) {
     const message = `'${second.place.path}' is a second bucket for ${what}, after '${first.place.path}'.`;
@@ -76,29 +77,42 @@ function readDataStore(place: Place, findings: Findings): StoreReading {
   const type = places.type === undefined ? null : readStoreType(place, places.connection, [places.type], findings);
   const connection = type === null ? null : readConnection(place, places.connection, type, FFDL, findings);
   if (connection !== null && places.type !== undefined) requirePath(place, places.type, connection, findings);
-  const part = (where: Place | undefined, table: FieldTable<"container">): Part | null => {
-    if (where === undefined) return null;
-    const bucket = readContainer(where, table, type, findings);
-    const reading =
-      bucket === null || connection === null
-        ? null
-        : {
-            reference: { bucket, name, connection: connection.connection },
-            credentials: connection.credentials,
-          };
-    return { place: where, reading };
+  const reading = (bucket: string | null): ReferenceReading | null =>
+    bucket === null || connection === null
+      ? null
+      : { reference: { bucket, name, connection: connection.connection }, credentials: connection.credentials };
+  return {
+    data: readTrainingData(places.training_data, type, reading, findings),
+    results: readTrainingResults(places.training_results, type, reading, findings),
   };
-  return { data: part(places.training_data, TRAINING_DATA), results: part(places.training_results, TRAINING_RESULTS) };
 }
 
-function readContainer(
-  place: Place,
-  table: FieldTable<"container">,
+type ReadingOf = (bucket: string | null) => ReferenceReading | null;
+
+function readTrainingData(
+  place: Place | undefined,
   type: StoreType | null,
+  readingOf: ReadingOf,
   findings: Findings,
-): string | null {
-  const places = readMap(place, table, FFDL, findings);
-  return readBucketName(places?.container, type ?? "s3", findings);
+): Part<DataReading> | null {
+  if (place === undefined) return null;
+  const places = readMap(place, TRAINING_DATA, FFDL, findings);
+  const reading = readingOf(readBucketName(places?.container, type ?? "s3", findings));
+  const selection = readSelection(places, findings);
+  return { place, reading: reading === null ? null : { ...reading, selection } };
+}
+
+function readTrainingResults(
+  place: Place | undefined,
+  type: StoreType | null,
+  readingOf: ReadingOf,
+  findings: Findings,
+): Part<ResultsReading> | null {
+  if (place === undefined) return null;
+  const places = readMap(place, TRAINING_RESULTS, FFDL, findings);
+  const reading = readingOf(readBucketName(places?.container, type ?? "s3", findings));
+  const syncMs = readSync(places, findings);
+  return { place, reading: reading === null ? null : { ...reading, syncMs } };
 }
 
 /** The embedded store needs no folder; a mounted volume without one is a mistake. */

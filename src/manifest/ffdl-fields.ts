@@ -1,4 +1,6 @@
+import { ATTEMPT_WISHES, SYNC } from "./attempt-wishes.ts";
 import type { Field, FieldTable } from "./field-table.ts";
+import { SELECTION } from "./selection.ts";
 
 /** The maps of FfDL's manifest, version 1. */
 function table<K extends string>(path: string, fields: Record<K, Field>): FieldTable<K> {
@@ -25,6 +27,7 @@ export const MANIFEST = table("", {
     meaning: "the size of the learner's disk",
     ignored: "a run has the disk of the machine that it runs on",
   },
+  ...ATTEMPT_WISHES,
   data_stores: { type: "list", required: true, meaning: "a list of the stores that hold data and results" },
   framework: { type: "map", required: true, meaning: "a map of name, version and command" },
   evaluation_metrics: { type: "map", required: false, meaning: "how metrics are found in the program's output" },
@@ -67,8 +70,8 @@ const CONTAINER = {
   container: { type: "text", required: true, meaning: "the bucket's name", aliases: ["bucket"] },
 } as const satisfies Record<string, Field>;
 
-export const TRAINING_DATA = table("data_stores.training_data", CONTAINER);
-export const TRAINING_RESULTS = table("data_stores.training_results", CONTAINER);
+export const TRAINING_DATA = table("data_stores.training_data", { ...CONTAINER, ...SELECTION });
+export const TRAINING_RESULTS = table("data_stores.training_results", { ...CONTAINER, ...SYNC });
 
 export const EVALUATION_METRICS = table("evaluation_metrics", {
   type: { type: "text", required: false, meaning: "what collects the metrics; `none` when absent" },

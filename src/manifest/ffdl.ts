@@ -1,5 +1,6 @@
 import { NO_WISHES, type TrainingSpec } from "../domain/training-spec.ts";
 import { DEFAULT_RESULTS, warnNoData, warnNoResults } from "./absent-buckets.ts";
+import { readAttemptWishes } from "./attempt-wishes.ts";
 import { readCommand } from "./command.ts";
 import { warnTypeIgnored } from "./device-sizes.ts";
 import { CPU, readDeviceType } from "./device-type.ts";
@@ -27,6 +28,7 @@ export function readFfdl(document: Place, findings: Findings): DialectReading | 
   const framework = readFramework(frameworkPlaces, FFDL, findings);
   const command = readCommand(frameworkPlaces?.command, findings);
   const resources = readResources(places, findings);
+  const wishes = readAttemptWishes(places, findings);
   const { data, results } = readDataStores(places.data_stores, findings);
   const evaluationMetrics = readEvaluationMetrics(places.evaluation_metrics, FFDL, findings);
   if (findings.hasProblems || name === null || framework === null || command === null) return null;
@@ -40,10 +42,12 @@ export function readFfdl(document: Place, findings: Findings): DialectReading | 
       framework,
       command,
       ...resources,
+      ...wishes,
       data: data?.reference ?? null,
+      selection: data?.selection ?? NO_WISHES.selection,
       results: results?.reference ?? DEFAULT_RESULTS,
+      resultsSyncMs: results?.syncMs ?? null,
       checkpoints: "run",
-      ...NO_WISHES,
       evaluationMetrics,
     },
     credentials: { data: data?.credentials ?? null, results: results?.credentials ?? null },

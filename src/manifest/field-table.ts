@@ -2,7 +2,7 @@ import type { Place } from "./place.ts";
 
 /** One key of one map of the manifest. The tables are both what the reader goes by and what the reference shows. */
 export interface Field {
-  readonly type: "text" | "number" | "map" | "list" | "map or list of one" | "text or map" | "any";
+  readonly type: "text" | "number" | "map" | "list" | "map or list of one" | "text or map" | "text or list" | "any";
   readonly required: boolean;
   /** One phrase for the reference and for the hint when the field is missing. */
   readonly meaning: string;

@@ -25,6 +25,9 @@ export const MANIFEST_LIMITS = {
   rootLength: 4_096,
   /** A path inside of the model definition. */
   pathLength: 1_024,
+  /** A key of an object, which S3 allows 1,024 bytes, or a glob over keys. */
+  keyLength: 1_024,
+  globs: 100,
   learners: 1_000,
   /** For each learner. */
   devices: 1_000,

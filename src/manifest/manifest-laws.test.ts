@@ -193,6 +193,14 @@ const framework = fc
   })
   .filter(({ version, python }) => !/-py[23]/i.test(version) || python === null || python.startsWith("3"));
 
+const globs = fc.array(fc.oneof(anyText(60), fc.constantFrom("**/*.{jpg,png}", "!a", "[a-z]*", "*")), { maxLength: 3 });
+const selection = fc.record({
+  // Whatever a key may be: `..` and a slash at the beginning are nothing special in a bucket.
+  prefix: fc.oneof(fc.constantFrom("", "/", "../", "train/2018/", " a"), anyText(60)),
+  include: globs,
+  exclude: globs,
+});
+
 const manifest = fc
   .record({
     name: anyText(255),
@@ -212,18 +220,29 @@ const manifest = fc
     deviceType: orNull(fc.oneof(fc.constantFrom("cpu", "k80", "p100", "v100"), fc.constant("nvidia-h200"))),
     checkpoints: fc.constantFrom("run", "bucket"),
     evaluationMetrics: orNull(metrics),
+    timeLimitMs: orNull(fc.integer({ min: 1, max: 365 * 86_400 }).map((seconds) => seconds * 1000)),
+    retries: fc.integer({ min: 0, max: 10 }),
+    resultsSyncMs: orNull(fc.integer({ min: 10, max: 86_400 }).map((seconds) => seconds * 1000)),
+    selection,
     data: orNull(reference),
     results: reference,
     isSameStore: fc.boolean(),
   })
-  .map(({ data, results, isSameStore, ...model }): { spec: TrainingSpec; credentials: Credentials } => {
-    const to = isSameStore && data !== null ? data : results;
-    // Cloned, because fast-check makes some objects without a prototype, and no reader does.
-    return structuredClone({
-      spec: { ...NO_WISHES, ...model, data: data?.reference ?? null, results: to.reference },
-      credentials: { data: data?.credentials ?? null, results: to.credentials },
-    });
-  });
+  .map(
+    ({ data, selection: wanted, results, isSameStore, ...model }): { spec: TrainingSpec; credentials: Credentials } => {
+      const to = isSameStore && data !== null ? data : results;
+      // Cloned, because fast-check makes some objects without a prototype, and no reader does.
+      return structuredClone({
+        spec: {
+          ...model,
+          data: data?.reference ?? null,
+          selection: data === null ? NO_WISHES.selection : wanted,
+          results: to.reference,
+        },
+        credentials: { data: data?.credentials ?? null, results: to.credentials },
+      });
+    },
+  );
 
 /** The value at a path such as `framework.python`. */
 function valueAt(spec: TrainingSpec, path: string): unknown {

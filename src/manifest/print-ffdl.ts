@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 
 import type { BucketReference, ConnectionCredentials, Credentials, TrainingSpec } from "../domain/training-spec.ts";
+import { printAttemptWishes, printSync } from "./attempt-wishes.ts";
 import { DEFAULT_RESULTS } from "./absent-buckets.ts";
 import { withoutNulls } from "./conversion.ts";
 import type { Note } from "./conversion.ts";
@@ -9,6 +10,7 @@ import { CPU, FFDL_TYPES } from "./device-type.ts";
 import { printMemory } from "./memory-size.ts";
 import { printS3, printSwift } from "./print-connection.ts";
 import { printMetrics } from "./print-metrics.ts";
+import { printSelection } from "./selection.ts";
 
 const S3_KEYS = { endpoint: "auth_url", keyId: "user_name", secret: "password" };
 
@@ -32,10 +34,12 @@ export function ffdlManifest(spec: TrainingSpec, credentials: Credentials, note:
   if (framework.requirements !== null) note(null, "FfDL installs no 'requirements'; only Trainyard reads them.");
   if (author !== null) note("author", "FfDL has no 'author'; left out.");
   if (spec.checkpoints !== "run") note("checkpoints", "FfDL always shared checkpoints; 'checkpoints' is left out.");
+  noteOwnFields(spec, note);
   return withoutNulls({
     name,
     description,
     ...resources(spec, note),
+    ...printAttemptWishes(spec),
     data_stores: dataStores(spec, credentials, note),
     framework: withoutNulls({
       name: framework.name,
@@ -45,6 +49,12 @@ export function ffdlManifest(spec: TrainingSpec, credentials: Credentials, note:
     }),
     evaluation_metrics: evaluationMetrics === null ? null : printMetrics(evaluationMetrics),
   });
+}
+
+/** FfDL took no notice of keys that it did not know, so ours may stay. */
+function noteOwnFields(spec: TrainingSpec, note: Note): void {
+  const own = { ...printAttemptWishes(spec), ...printSelection(spec.selection), ...printSync(spec.resultsSyncMs) };
+  for (const field of Object.keys(own)) note(null, `FfDL has no '${field}'; only Trainyard reads it.`);
 }
 
 function resources({ devices, learners, cpus, memoryBytes, deviceType }: TrainingSpec, note: Note): object {
@@ -85,24 +95,25 @@ interface Store {
 }
 
 /** One entry where one store has both buckets, which is all that FfDL itself takes; else one for each. */
-function dataStores({ data, results }: TrainingSpec, credentials: Credentials, note: Note): object[] {
+function dataStores(spec: TrainingSpec, credentials: Credentials, note: Note): object[] {
+  const { data, results, resultsSyncMs } = spec;
   const from: Store | null = data === null ? null : { reference: data, credentials: credentials.data };
-  const isDefault = isDeepStrictEqual(results, DEFAULT_RESULTS);
+  const isDefault = isDeepStrictEqual(results, DEFAULT_RESULTS) && resultsSyncMs === null;
   const to: Store | null = isDefault ? null : { reference: results, credentials: credentials.results };
   if (from === null) note(null, "FfDL wants training data, and the manifest names none; Trainyard reads it without.");
   if (from?.reference.connection.type === "directory" || to?.reference.connection.type === "directory") {
     noteDirectories([from, to], note);
   }
   if (from === null || to === null)
-    return [from, to].flatMap((store) => (store === null ? [] : entry(store, { from, to })));
+    return [from, to].flatMap((store) => (store === null ? [] : entry(store, { from, to }, spec)));
   if (isSameStore(from, to)) {
     const id = data?.name ?? results.name;
     if (id !== (data?.name ?? null)) note("data.name", "FfDL has one name for both buckets of a store: the results'.");
     if (id !== results.name) note("results.name", "FfDL has one name for both buckets of a store: the data's.");
-    return [entry({ ...from, reference: { ...from.reference, name: id } }, { from, to })];
+    return [entry({ ...from, reference: { ...from.reference, name: id } }, { from, to }, spec)];
   }
   note(null, "FfDL itself takes one data store, and here are two; Trainyard reads both.");
-  return [entry(from, { from, to: null }), entry(to, { from: null, to })];
+  return [entry(from, { from, to: null }, spec), entry(to, { from: null, to }, spec)];
 }
 
 function noteDirectories(stores: readonly (Store | null)[], note: Note): void {
@@ -121,13 +132,14 @@ function isSameStore(a: Store, b: Store): boolean {
 function entry(
   { reference: { name, connection }, credentials }: Store,
   buckets: { readonly from: Store | null; readonly to: Store | null },
+  { selection, resultsSyncMs }: TrainingSpec,
 ): object {
   const { from, to } = buckets;
   return withoutNulls({
     id: name,
     type: typeOf(connection),
-    training_data: from === null ? null : { container: from.reference.bucket },
-    training_results: to === null ? null : { container: to.reference.bucket },
+    training_data: from === null ? null : { container: from.reference.bucket, ...printSelection(selection) },
+    training_results: to === null ? null : { container: to.reference.bucket, ...printSync(resultsSyncMs) },
     connection: printConnection(connection, credentials),
   });
 }

@@ -1,4 +1,12 @@
-import type { BucketReference, ConnectionCredentials, Credentials, TrainingSpec } from "../domain/training-spec.ts";
+import {
+  NO_WISHES,
+  type BucketReference,
+  type ConnectionCredentials,
+  type Credentials,
+  type DataSelection,
+  type TrainingSpec,
+} from "../domain/training-spec.ts";
+import { printAttemptWishes, printSync } from "./attempt-wishes.ts";
 import { CANONICAL_TYPES } from "./connection-fields.ts";
 import { withoutNulls } from "./conversion.ts";
 import type { Note } from "./conversion.ts";
@@ -6,6 +14,7 @@ import { SIZES, sizeFor } from "./device-sizes.ts";
 import { printMemory } from "./memory-size.ts";
 import { printS3, printSwift } from "./print-connection.ts";
 import { printMetrics } from "./print-metrics.ts";
+import { printSelection } from "./selection.ts";
 
 const S3_KEYS = { endpoint: "endpoint_url", keyId: "aws_access_key_id", secret: "aws_secret_access_key" };
 
@@ -24,7 +33,17 @@ export function wmlManifest(spec: TrainingSpec, credentials: Credentials, note: 
   if ([spec.data, spec.results].some((reference) => reference?.connection.type === "directory")) {
     note(null, "Watson ML has no store of the type 'directory'; only Trainyard reads it.");
   }
-  return manifest(spec, credentials, wmlResources(spec, note), {});
+  noteOwnFields(spec, note);
+  return manifest({ ...spec, ...NO_WISHES }, credentials, wmlResources(spec, note), {});
+}
+
+/** Watson ML refused keys that it did not know, so ours are left out. */
+function noteOwnFields({ timeLimitMs, retries, selection, resultsSyncMs }: TrainingSpec, note: Note): void {
+  if (timeLimitMs !== null) note("timeLimitMs", "Watson ML has no 'time_limit'; left out.");
+  if (retries !== 0) note("retries", "Watson ML has no 'retries'; left out.");
+  const parts = Object.keys(printSelection(selection)) as (keyof DataSelection)[];
+  for (const part of parts) note(`selection.${part}`, `Watson ML takes whole buckets; '${part}' is left out.`);
+  if (resultsSyncMs !== null) note("resultsSyncMs", "Watson ML stores results at the end only; 'sync' is left out.");
 }
 
 /** Ours: the same with the fields that Watson ML had no place for. */
@@ -38,6 +57,7 @@ export function trainyardManifest(spec: TrainingSpec, credentials: Credentials):
     cpus,
     memory: memoryBytes === null ? null : printMemory(memoryBytes),
     checkpoints: checkpoints === "run" ? null : checkpoints,
+    ...printAttemptWishes(spec),
   });
   const metrics = evaluationMetrics === null ? {} : { evaluation_metrics: printMetrics(evaluationMetrics) };
   return manifest(spec, credentials, resources, metrics);
@@ -59,7 +79,7 @@ function wmlResources({ devices, deviceType, learners }: TrainingSpec, note: Not
 }
 
 function manifest(spec: TrainingSpec, credentials: Credentials, resources: object, more: object): object {
-  const { name, description, author, framework, command, data, results } = spec;
+  const { name, description, author, framework, command, data, results, selection, resultsSyncMs } = spec;
   const runtimes = framework.python === null ? null : { name: "python", version: framework.python };
   return {
     model_definition: withoutNulls({
@@ -74,8 +94,13 @@ function manifest(spec: TrainingSpec, credentials: Credentials, resources: objec
       }),
       execution: { command, ...resources },
     }),
-    ...(data === null ? {} : { training_data_reference: reference(data, "source", credentials.data) }),
-    training_results_reference: reference(results, "target", credentials.results),
+    ...(data === null
+      ? {}
+      : { training_data_reference: { ...reference(data, "source", credentials.data), ...printSelection(selection) } }),
+    training_results_reference: {
+      ...reference(results, "target", credentials.results),
+      ...printSync(resultsSyncMs),
+    },
     ...more,
   };
 }

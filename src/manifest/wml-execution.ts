@@ -1,4 +1,5 @@
 import type { TrainingSpec } from "../domain/training-spec.ts";
+import { readAttemptWishes } from "./attempt-wishes.ts";
 import { readCommand } from "./command.ts";
 import { readSize, warnTypeIgnored } from "./device-sizes.ts";
 import { CPU, readDeviceType } from "./device-type.ts";
@@ -14,7 +15,7 @@ import { COMPUTE_CONFIGURATION, EXECUTION } from "./wml-fields.ts";
 
 type Execution = Pick<
   TrainingSpec,
-  "command" | "devices" | "learners" | "cpus" | "memoryBytes" | "deviceType" | "checkpoints"
+  "command" | "devices" | "learners" | "cpus" | "memoryBytes" | "deviceType" | "checkpoints" | "timeLimitMs" | "retries"
 >;
 
 /** What to run and on how much; null when something was reported. */
@@ -29,8 +30,9 @@ export function readExecution(place: Place | undefined, findings: Findings): Exe
   const cpus = readNumber(places.cpus, { min: 0.001, max: MANIFEST_LIMITS.cpus }, findings);
   const memoryBytes = readMemory(places.memory, findings);
   const checkpoints = readCheckpoints(places.checkpoints, findings);
+  const wishes = readAttemptWishes(places, findings);
   if (command === null || device === null) return null;
-  return { command, ...device, learners, cpus, memoryBytes, checkpoints };
+  return { command, ...device, learners, cpus, memoryBytes, checkpoints, ...wishes };
 }
 
 function readCheckpoints(place: Place | undefined, findings: Findings): TrainingSpec["checkpoints"] {

@@ -1,4 +1,6 @@
+import { ATTEMPT_WISHES, SYNC } from "./attempt-wishes.ts";
 import type { Field, FieldTable } from "./field-table.ts";
+import { SELECTION } from "./selection.ts";
 
 /**
  * The maps of the Watson ML manifest, 2017 to 2018. The canonical spelling is the page of November 2017's; what
@@ -116,6 +118,7 @@ export const EXECUTION = table("model_definition.execution", {
     required: false,
     meaning: "`run`: CHECKPOINT_DIR is the run's own; `bucket`: it is shared through the results bucket",
   },
+  ...ATTEMPT_WISHES,
 });
 
 export const COMPUTE_CONFIGURATION = table("model_definition.execution.compute_configuration", {
@@ -137,11 +140,13 @@ const BUCKET = {
 export const DATA_REFERENCE = table("training_data_reference", {
   ...REFERENCE,
   source: { type: "map", required: true, meaning: "a map of bucket and type" },
+  ...SELECTION,
 });
 
 export const RESULTS_REFERENCE = table("training_results_reference", {
   ...REFERENCE,
   target: { type: "map", required: true, meaning: "a map of bucket and type" },
+  ...SYNC,
 });
 
 export const SOURCE = table("training_data_reference.source", BUCKET);

@@ -29,14 +29,19 @@ export function readWml(document: Place, findings: Findings): DialectReading | n
   if (findings.hasProblems || model === null) return null;
   if (data === null && model.framework.name !== "shell") warnNoData(document, "training_data_reference", findings);
   if (results === null) warnNoResults(document, "training_results_reference", findings);
-  const buckets = { data: data?.reference ?? null, results: results?.reference ?? DEFAULT_RESULTS };
+  const buckets = {
+    data: data?.reference ?? null,
+    selection: data?.selection ?? NO_WISHES.selection,
+    results: results?.reference ?? DEFAULT_RESULTS,
+    resultsSyncMs: results?.syncMs ?? null,
+  };
   return {
     spec: { ...model, ...buckets, evaluationMetrics },
     credentials: { data: data?.credentials ?? null, results: results?.credentials ?? null },
   };
 }
 
-type ModelDefinition = Omit<TrainingSpec, "data" | "results" | "evaluationMetrics">;
+type ModelDefinition = Omit<TrainingSpec, "data" | "selection" | "results" | "resultsSyncMs" | "evaluationMetrics">;
 
 function readModelDefinition(place: Place | undefined, findings: Findings): ModelDefinition | null {
   const places = place === undefined ? null : readMap(place, MODEL_DEFINITION, WML, findings);
@@ -47,5 +52,5 @@ function readModelDefinition(place: Place | undefined, findings: Findings): Mode
   const framework = readFramework(frameworkPlaces, WML, findings);
   const execution = readExecution(places.execution, findings);
   if (name === null || framework === null || execution === null) return null;
-  return { name, description, author, framework, ...execution, ...NO_WISHES };
+  return { name, description, author, framework, ...execution };
 }
