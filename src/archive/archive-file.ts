@@ -1,9 +1,8 @@
-import type { FileHandle } from "node:fs/promises";
 import { open, stat } from "node:fs/promises";
 import { callbackify } from "node:util";
 import { RandomAccessReader } from "yauzl";
 import { archiveUnreadable } from "../domain/errors.ts";
-import { ReadWindow } from "./read-window.ts";
+import { type ByteSource, bytesAsSource, ReadWindow } from "./read-window.ts";
 import { showName } from "./entry-name.ts";
 
 const PIECE_BYTES = 262_144;
@@ -20,20 +19,29 @@ export function passSystemError(error: unknown): void {
  */
 export class ArchiveFile extends RandomAccessReader {
   readonly sizeBytes: number;
-  readonly #handle: FileHandle;
+  readonly #source: ByteSource;
   readonly #window: ReadWindow;
   readonly #fill = callbackify(async (target: Buffer, position: number): Promise<void> => {
     (await this.#window.view(position, target.length)).copy(target);
   });
 
-  constructor(handle: FileHandle, sizeBytes: number) {
+  constructor(source: ByteSource, sizeBytes: number) {
     super();
     this.sizeBytes = sizeBytes;
-    this.#handle = handle;
-    this.#window = new ReadWindow(handle, sizeBytes);
+    this.#source = source;
+    this.#window = new ReadWindow(source, sizeBytes);
   }
 
-  static async open(path: string): Promise<ArchiveFile> {
+  /** A file by its path, or a ZIP that is in memory already. */
+  static async open(archive: string | Uint8Array): Promise<ArchiveFile> {
+    return typeof archive === "string" ? ArchiveFile.#openFile(archive) : ArchiveFile.#ofBytes(archive);
+  }
+
+  static #ofBytes(bytes: Uint8Array): ArchiveFile {
+    return new ArchiveFile(bytesAsSource(bytes), bytes.byteLength);
+  }
+
+  static async #openFile(path: string): Promise<ArchiveFile> {
     const shown = `'${showName(path)}'`;
     const status = await stat(path).catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT" || error.code === "ENOTDIR") {
@@ -81,7 +89,7 @@ export class ArchiveFile extends RandomAccessReader {
     let read = 0;
     while (read < length) {
       const piece = Buffer.allocUnsafe(Math.min(PIECE_BYTES, length - read));
-      const { bytesRead } = await this.#handle.read(piece, 0, piece.length, position + read);
+      const { bytesRead } = await this.#source.read(piece, 0, piece.length, position + read);
       if (bytesRead === 0) return;
       read += bytesRead;
       yield piece.subarray(0, bytesRead);
@@ -89,6 +97,6 @@ export class ArchiveFile extends RandomAccessReader {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#handle.close();
+    await this.#source.close();
   }
 }

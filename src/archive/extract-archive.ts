@@ -14,19 +14,19 @@ import { isSmall, unpackLarge, unpackSmall } from "./unpack-file.ts";
 const FOLDER_MODE = 0o755;
 
 /**
- * Unpacks a model definition into `targetDirectory`, an empty folder that nobody else writes to, and returns what
+ * Unpacks a model definition, by its path or from its bytes, into `targetDirectory`, an empty folder that nobody else writes to, and returns what
  * is there now. Only plain files (0644, 0755) and folders (0755) are made.
  *
  * When it fails or is aborted, the folder holds a part of the files; `resetDirectory` makes it ready for another try.
  */
 export async function extractArchive(
-  path: string,
+  source: string | Uint8Array,
   targetDirectory: string,
   options: ArchiveOptions = {},
   signal?: AbortSignal,
 ): Promise<ArchiveInspection> {
   signal?.throwIfAborted();
-  await using archive = await ArchiveFile.open(path);
+  await using archive = await ArchiveFile.open(source);
   const plan = await planArchive(archive, options);
   await refuseUsedTarget(targetDirectory);
   try {

@@ -25,10 +25,13 @@ export interface ArchiveInspection {
 
 /**
  * What a model definition holds, or a `ServiceError` (`archive_unreadable`, `archive_unsafe`, `archive_too_large`)
- * that names the entry. Reads only the ZIP's lists: that every file's content is intact shows when it is unpacked.
+ * that names the entry. `archive` is its path, or its bytes. Reads only the ZIP's lists: that every file's content is intact shows when it is unpacked.
  */
-export async function inspectArchive(path: string, options: ArchiveOptions = {}): Promise<ArchiveInspection> {
-  await using file = await ArchiveFile.open(path);
+export async function inspectArchive(
+  archive: string | Uint8Array,
+  options: ArchiveOptions = {},
+): Promise<ArchiveInspection> {
+  await using file = await ArchiveFile.open(archive);
   return inspectionOf(await planArchive(file, options));
 }
 

@@ -1,4 +1,19 @@
-import type { FileHandle } from "node:fs/promises";
+/** What a ZIP is read from: an open file, or bytes in memory. */
+export interface ByteSource {
+  read(target: Buffer, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
+  close(): Promise<void>;
+}
+
+export function bytesAsSource(bytes: Uint8Array): ByteSource {
+  return {
+    read: async (target, offset, length, position) => {
+      const found = bytes.subarray(position, position + length);
+      target.set(found, offset);
+      return { bytesRead: found.byteLength };
+    },
+    close: async () => undefined,
+  };
+}
 
 const WINDOW_BYTES = 262_144;
 const FAR_JUMP_BYTES = 4096;
@@ -9,14 +24,14 @@ const FAR_JUMP_BYTES = 4096;
  * each other: headers between large files would make it read all of their data. Not for calls at the same time.
  */
 export class ReadWindow {
-  readonly #handle: FileHandle;
+  readonly #source: ByteSource;
   readonly #sizeBytes: number;
   readonly #buffer: Buffer;
   #start = 0;
   #end = 0;
 
-  constructor(handle: FileHandle, sizeBytes: number) {
-    this.#handle = handle;
+  constructor(source: ByteSource, sizeBytes: number) {
+    this.#source = source;
     this.#sizeBytes = sizeBytes;
     this.#buffer = Buffer.allocUnsafe(Math.min(sizeBytes, WINDOW_BYTES));
   }
@@ -53,7 +68,7 @@ export class ReadWindow {
   async #read(target: Buffer, position: number): Promise<Buffer> {
     let filled = 0;
     while (filled < target.length) {
-      const { bytesRead } = await this.#handle.read(target, filled, target.length - filled, position + filled);
+      const { bytesRead } = await this.#source.read(target, filled, target.length - filled, position + filled);
       if (bytesRead === 0) throw new RangeError("it became shorter while it was read");
       filled += bytesRead;
     }

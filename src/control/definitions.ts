@@ -2,11 +2,18 @@ import { opendir } from "node:fs/promises";
 import { join } from "node:path";
 import { rename, rm } from "../base/world-files.ts";
 import { syncFolder } from "../base/sync-folder.ts";
+import type { DefinitionContent } from "../domain/definition-content.ts";
+import type { Run } from "../domain/run.ts";
 import type { Store } from "../store/store.ts";
 
+/** What `src/archive` reads a definition from. */
+export function archiveIn(content: DefinitionContent): string | Uint8Array {
+  return content.kind === "bytes" ? content.bytes : content.path;
+}
+
 /**
- * Model definition ZIPs by content, shared by runs: `home/definitions/SHA256.zip`, byte for byte as uploaded.
- * A ZIP stays while any run, or a submission on its way, uses it.
+ * Model definition ZIPs by content, shared by runs, byte for byte as uploaded: small ones in the store, together with
+ * their runs, larger ones as `home/definitions/SHA256.zip`. A file stays while any run, or a submission on its way, uses it.
  */
 export class Definitions {
   readonly #folder: string;
@@ -21,20 +28,40 @@ export class Definitions {
     this.#store = store;
   }
 
-  path(sha256: string): string {
+  #path(sha256: string): string {
     return join(this.#folder, `${sha256}.zip`);
+  }
+
+  /** The ZIP of a run; a file may turn out not to be there when it is read. */
+  async contentOf({ definitionSha256, definitionSizeBytes }: Run): Promise<DefinitionContent> {
+    const bytes = await this.#store.findDefinition(definitionSha256);
+    if (bytes !== undefined) return { kind: "bytes", bytes };
+    return { kind: "file", path: this.#path(definitionSha256), sizeBytes: definitionSizeBytes };
+  }
+
+  /**
+   * Keeps an uploaded ZIP while `register` writes what refers to it: bytes are written by `register` itself, at one
+   * stroke with that; for a file it gets null.
+   */
+  async takeOver<T>(
+    content: DefinitionContent,
+    sha256: string,
+    register: (bytes: Uint8Array | null) => Promise<T>,
+  ): Promise<T> {
+    if (content.kind === "bytes") return register(content.bytes);
+    return this.#takeOverFile(content.path, sha256, async () => register(null));
   }
 
   /**
    * Takes over an uploaded, synced file while `register` writes what refers to it. The name is durable before
    * `register` is called, so a row never refers to a ZIP that a crash could lose. When `register` fails, nothing stays.
    */
-  async takeOver<T>(uploadedPath: string, sha256: string, register: () => Promise<T>): Promise<T> {
+  async #takeOverFile<T>(uploadedPath: string, sha256: string, register: () => Promise<T>): Promise<T> {
     this.#arriving.set(sha256, (this.#arriving.get(sha256) ?? 0) + 1);
     try {
       // A removal that failed has left the file, which is replaced here.
       await this.#leaving.get(sha256)?.catch(() => undefined);
-      await rename(uploadedPath, this.path(sha256));
+      await rename(uploadedPath, this.#path(sha256));
       await syncFolder(this.#folder);
       const registered = await register();
       this.#hasArrived(sha256);
@@ -58,7 +85,7 @@ export class Definitions {
     if (await this.#store.isDefinitionUsed(sha256)) return;
     // Asked after the wait: a submission that began meanwhile keeps the file.
     if (this.#arriving.has(sha256) || this.#leaving.has(sha256)) return;
-    const leaving = rm(this.path(sha256), { force: true }).finally(() => this.#leaving.delete(sha256));
+    const leaving = rm(this.#path(sha256), { force: true }).finally(() => this.#leaving.delete(sha256));
     this.#leaving.set(sha256, leaving);
     await leaving;
   }

@@ -4,7 +4,7 @@ import { join, relative } from "node:path";
 import type { ArchiveLimits } from "../archive/archive-limits.ts";
 import { inspectArchive } from "../archive/inspect-archive.ts";
 import type { Run } from "../domain/run.ts";
-import type { Definitions } from "./definitions.ts";
+import { archiveIn, type Definitions } from "./definitions.ts";
 import type { RunDirectory } from "./run-directory.ts";
 
 const NAMED = 5;
@@ -29,7 +29,7 @@ export async function findLeftBehind(
 ): Promise<string | null> {
   if (run.startedAt === null) return null;
   const options = { ...parts.archiveLimits, command: run.spec.command };
-  const { files } = await inspectArchive(parts.definitions.path(run.definitionSha256), options);
+  const { files } = await inspectArchive(archiveIn(await parts.definitions.contentOf(run)), options);
   const submitted = new Set(files.map(({ path }) => path));
   const found: string[] = [];
   let count = 0;

@@ -5,6 +5,7 @@ import { mkdir, writeFile } from "../base/world-files.ts";
 import { keepsRemains, type DataStore } from "../datastores/datastore.ts";
 import type { DataStores } from "../datastores/data-stores.ts";
 import { uploadTree } from "../datastores/upload-tree.ts";
+import { definitionSize } from "../domain/definition-content.ts";
 import type { Run, StoredResults } from "../domain/run.ts";
 import type { Credentials } from "../domain/training-spec.ts";
 import type { Clock } from "../base/clock.ts";
@@ -105,8 +106,10 @@ async function keepIn(store: DataStore, parts: KeeperParts, run: Run, signal: Ab
   }
   const log = join(learnerDirectory(directory, 1), TRAINING_LOG);
   if (existsSync(log)) await putFile(store, `${run.id}/${TRAINING_LOG}`, log, count, signal);
-  const definition = parts.definitions.path(run.definitionSha256);
-  await putFile(store, `${run.id}/_submitted_code/model.zip`, definition, count, signal);
+  const definition = await parts.definitions.contentOf(run);
+  await store.put(`${run.id}/_submitted_code/model.zip`, definition, signal);
+  count.objects += 1;
+  count.sizeBytes += definitionSize(definition);
   for (const learner of learners) {
     const bytes = Buffer.from("0");
     await store.put(`${run.id}/learner-${learner}/${MARKER}`, { kind: "bytes", bytes }, signal);

@@ -13,6 +13,7 @@ import {
   tooManyDevices,
 } from "../domain/errors.ts";
 import type { Device } from "../domain/device.ts";
+import { type DefinitionContent, definitionSize } from "../domain/definition-content.ts";
 import { newRunId } from "../domain/run-id.ts";
 import { newRun, type Run } from "../domain/run.ts";
 import { isTerminal } from "../domain/run-state.ts";
@@ -22,7 +23,7 @@ import type { EnvironmentCatalogue } from "../environments/environment.ts";
 import { waitForGrowth } from "../logs/log-file.ts";
 import { readManifest } from "../manifest/read-manifest.ts";
 import type { NewRun, RunEvent, RunPage, RunQuery, Store } from "../store/store.ts";
-import type { Definitions } from "./definitions.ts";
+import { archiveIn, type Definitions } from "./definitions.ts";
 import { deviceKindFor, waitingFor, type Machine } from "./machine.ts";
 import { frameworksIn, type NamedFramework } from "./framework-list.ts";
 import type { Lifecycle } from "./lifecycle.ts";
@@ -35,9 +36,8 @@ import { withStopRequest } from "./stop-request.ts";
 import type { Trash } from "./trash.ts";
 
 export interface Submission {
-  /** An uploaded file in the home's `tmp/`, synced; the service takes it over, or leaves it to the caller when it refuses. */
-  readonly zipPath: string;
-  readonly zipSizeBytes: number;
+  /** A file is in the home's `tmp/`, synced; the service takes it over, or leaves it to the caller when it refuses. */
+  readonly zip: DefinitionContent;
   readonly sha256: string;
   readonly manifest: Uint8Array;
   /** For messages only: the file's name at the sender's. */
@@ -94,7 +94,10 @@ export class RunService {
     if (reading.spec === null || reading.credentials === null) throw manifestInvalid(reading.problems);
     const { spec, credentials } = reading;
     await this.#refuseWhatCannotRun(spec, signal);
-    const archive = await inspectArchive(request.zipPath, { ...this.#parts.archiveLimits, command: spec.command });
+    const archive = await inspectArchive(archiveIn(request.zip), {
+      ...this.#parts.archiveLimits,
+      command: spec.command,
+    });
     refuseMissingRequirements(spec.framework.requirements, archive);
 
     const warnings = reading.warnings.map((warning) => warning.message);
@@ -103,19 +106,21 @@ export class RunService {
       owner: request.principal.account,
       spec,
       definitionSha256: request.sha256,
-      definitionSizeBytes: request.zipSizeBytes,
+      definitionSizeBytes: definitionSize(request.zip),
       submittedAt: clock.now(),
       warnings,
     });
     const sealedCredentials = this.#parts.sealCredentials(fresh.id, credentials);
-    return this.enter({ run: fresh, sealedCredentials, idempotencyKey: request.idempotencyKey }, request.zipPath);
+    return this.enter({ run: fresh, sealedCredentials, idempotencyKey: request.idempotencyKey }, request.zip);
   }
 
   /** The last step of `submit`: takes over the ZIP, writes the run that was judged fit and lets it queue up. */
-  async enter(entry: NewRun, zipPath: string): Promise<{ readonly run: Run; readonly created: boolean }> {
+  async enter(entry: NewRun, zip: DefinitionContent): Promise<{ readonly run: Run; readonly created: boolean }> {
     const { store, definitions, scheduler, machine } = this.#parts;
     const { definitionSha256 } = entry.run;
-    const { run, created } = await definitions.takeOver(zipPath, definitionSha256, async () => store.insertRun(entry));
+    const { run, created } = await definitions.takeOver(zip, definitionSha256, async (definition) =>
+      store.insertRun({ ...entry, definition }),
+    );
     if (!created) {
       if (!isSameSubmission(run, entry.run)) {
         await definitions.removeUnused(definitionSha256);

@@ -5,19 +5,18 @@ import { readBootId } from "../base/boot-id.ts";
 import { formatBytes } from "../base/byte-size.ts";
 import type { Clock } from "../base/clock.ts";
 import type { ArchiveLimits } from "../archive/archive-limits.ts";
-import { extractArchive } from "../archive/extract-archive.ts";
 import type { DataStores } from "../datastores/data-stores.ts";
 import { downloadBucket } from "../datastores/download-bucket.ts";
 import { RemoteError } from "../datastores/remote-error.ts";
 import type { Run } from "../domain/run.ts";
 import type { BucketReference, Credentials } from "../domain/training-spec.ts";
 import type { Definitions } from "./definitions.ts";
+import { layOut } from "./lay-out.ts";
+import { stageCode } from "./stage-code.ts";
 import {
   CHECKPOINT_FOLDER,
   learnerDirectory,
-  learnersOf,
   LOAD_DATA_LOG,
-  LOAD_MODEL_LOG,
   runDirectory,
   stagedMarker,
   type RunDirectory,
@@ -65,29 +64,6 @@ export async function stage(
   await linkData(directory);
   if (run.spec.checkpoints === "bucket") await stageCheckpoints(parts, run, credentials, directory, signal);
   await writeFile(marker, bootId);
-}
-
-async function layOut(directory: RunDirectory, run: Run): Promise<void> {
-  const { code, data, results, checkpoints, state, userHome, temporary } = directory;
-  await mkdir(directory.root, { recursive: true, mode: 0o700 });
-  // RESULT_DIR must be there and empty: programs of 2017 refuse to save into a folder that exists.
-  const emptied = [code, data, results, state, userHome, temporary];
-  for (const folder of emptied) await removeTree(folder);
-  for (const folder of [...emptied, checkpoints]) await mkdir(folder, { recursive: true });
-  await mkdir(join(state, "logs", "tb"), { recursive: true });
-  for (const learner of learnersOf(run)) await mkdir(learnerDirectory(directory, learner), { recursive: true });
-}
-
-async function stageCode(parts: StagerParts, run: Run, directory: RunDirectory, signal: AbortSignal): Promise<void> {
-  const log = openStagingLog(join(learnerDirectory(directory, 1), LOAD_MODEL_LOG), parts.clock);
-  await log.write(`Unpacking the model definition ${run.definitionSha256} (${formatBytes(run.definitionSizeBytes)})`);
-  const definition = parts.definitions.path(run.definitionSha256);
-  const options = { ...parts.archiveLimits, command: run.spec.command };
-  const archive = await extractArchive(definition, directory.code, options, signal);
-  if (archive.topFolder !== null)
-    await log.write(`Every file is in the folder '${archive.topFolder}', which is left out`);
-  if (archive.ignored.length > 0) await log.write(`Left out: ${archive.ignored.slice(0, 20).join(", ")}`);
-  await log.write(`Unpacked ${archive.files.length} files, ${formatBytes(archive.totalBytes)}`);
 }
 
 async function stageData(

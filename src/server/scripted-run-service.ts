@@ -1,8 +1,9 @@
 import { EventEmitter, once } from "node:events";
 import { appendFileSync } from "node:fs";
-import { rename } from "node:fs/promises";
+import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Principal } from "../access/authenticate.ts";
+import { definitionSize } from "../domain/definition-content.ts";
 import { runAlreadyEnded, runNotEnded, runNotFound } from "../domain/errors.ts";
 import { newRunId } from "../domain/run-id.ts";
 import { advance, amend, newRun, type Run, type RunChange } from "../domain/run.ts";
@@ -57,7 +58,9 @@ export class ScriptedRunService implements RunService {
     const known = request.idempotencyKey === null ? undefined : this.#keys.get(request.idempotencyKey);
     if (known !== undefined) return { run: this.#find(known), created: false };
     const run = this.#keep(submittedRun(request));
-    await rename(request.zipPath, this.definitionPath(run.id));
+    const { zip } = request;
+    if (zip.kind === "file") await rename(zip.path, this.definitionPath(run.id));
+    else await writeFile(this.definitionPath(run.id), zip.bytes);
     this.submissions.push(request);
     if (request.idempotencyKey !== null) this.#keys.set(request.idempotencyKey, run.id);
     return { run, created: true };
@@ -220,7 +223,7 @@ function submittedRun(request: SubmitRequest): Run {
       evaluationMetrics: null,
     },
     definitionSha256: request.sha256,
-    definitionSizeBytes: request.zipSizeBytes,
+    definitionSizeBytes: definitionSize(request.zip),
     submittedAt: new Date(),
     warnings: [],
   });

@@ -1,4 +1,5 @@
 import type { Principal } from "../access/authenticate.ts";
+import type { DefinitionContent } from "../domain/definition-content.ts";
 import type { Run } from "../domain/run.ts";
 import type { RunState } from "../domain/run-state.ts";
 
@@ -6,9 +7,8 @@ import type { RunState } from "../domain/run-state.ts";
 export type Authenticate = (authorizationHeader: string | undefined) => Promise<Principal>;
 
 export interface SubmitRequest {
-  /** A temporary file in the upload folder, synced. The service takes it over; where it refuses, we remove it. */
-  readonly zipPath: string;
-  readonly zipSizeBytes: number;
+  /** A file is a temporary one in the upload folder, synced. The service takes it over; where it refuses, we remove it. */
+  readonly zip: DefinitionContent;
   /** Of the ZIP, lower-case hex. */
   readonly sha256: string;
   readonly manifest: Uint8Array;

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -55,12 +55,9 @@ export async function startTestServer(limits: { definitionBytes?: number } = {})
       return `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
     },
     addRun: async (name = "a run") => {
-      const zipPath = join(temporaryDirectory, "empty.zip");
-      await writeFile(zipPath, "");
       const { run } = await runs.submit(
         {
-          zipPath,
-          zipSizeBytes: 0,
+          zip: { kind: "bytes", bytes: Buffer.of() },
           sha256: "",
           manifest: Buffer.from(name),
           manifestName: "manifest.yaml",

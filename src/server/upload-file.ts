@@ -4,61 +4,70 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { open, rm } from "../base/world-files.ts";
 import { randomText } from "../base/random-text.ts";
+import { type DefinitionContent, SMALL_DEFINITION_BYTES } from "../domain/definition-content.ts";
 import { archiveTooLarge, diskFull } from "../domain/errors.ts";
 import { formatBytes } from "../base/byte-size.ts";
 
 /** Written in pieces of this size, so that a usual model definition costs one write. */
 const PIECE_BYTES = 262_144;
 
-export interface UploadedFile {
-  readonly path: string;
-  readonly sizeBytes: number;
+export interface UploadedZip {
+  readonly content: DefinitionContent;
+  /** Lower-case hex. */
   readonly sha256: string;
 }
 
 /**
- * Streams an upload into a new file that only we can read, and syncs it. Nothing stays behind when it fails, and the
- * source is left open, so that the refusal can still be sent on its connection.
+ * Takes in an upload: a small one into memory, a larger one into a new file that only we can read, synced. Nothing
+ * stays behind when it fails, and the source is left open, so that the refusal can still be sent on its connection.
  */
-export async function storeUpload(source: Readable, directory: string, limitBytes: number): Promise<UploadedFile> {
+export async function storeUpload(source: Readable, directory: string, limitBytes: number): Promise<UploadedZip> {
   const path = join(directory, `upload-${randomText(20)}.zip`);
-  const handle = await open(path, "wx", 0o600).catch(writeTrouble);
+  let file: FileHandle | null = null;
+  const write = async (pieces: readonly Buffer[]): Promise<void> => {
+    file ??= await open(path, "wx", 0o600).catch(writeTrouble);
+    await file.writev(pieces).catch(writeTrouble);
+  };
   try {
-    const facts = await writeAll(source, handle, limitBytes);
-    await handle.datasync().catch(writeTrouble);
-    await handle.close();
-    return { path, ...facts };
+    const { rest, sizeBytes, sha256 } = await takeIn(source, write, limitBytes);
+    if (sizeBytes <= SMALL_DEFINITION_BYTES) return { content: { kind: "bytes", bytes: Buffer.concat(rest) }, sha256 };
+    await write(rest);
+    await sync(file);
+    return { content: { kind: "file", path, sizeBytes }, sha256 };
   } catch (error) {
-    await handle.close();
+    await (file as FileHandle | null)?.close();
     await rm(path, { force: true });
     throw error;
   }
 }
 
-async function writeAll(
+async function sync(file: FileHandle | null): Promise<void> {
+  await file?.datasync().catch(writeTrouble);
+  await file?.close();
+}
+
+/** Writes in pieces while they come; gives the `rest` that is left for the last one, all of it where it is small. */
+async function takeIn(
   source: Readable,
-  handle: FileHandle,
+  write: (pieces: readonly Buffer[]) => Promise<void>,
   limitBytes: number,
-): Promise<Pick<UploadedFile, "sizeBytes" | "sha256">> {
+): Promise<{ readonly rest: readonly Buffer[]; readonly sizeBytes: number; readonly sha256: string }> {
   const hash = createHash("sha256");
   let sizeBytes = 0;
   let piece: Buffer[] = [];
   let pieceBytes = 0;
-  const flush = async (): Promise<void> => {
-    if (pieceBytes > 0) await handle.writev(piece).catch(writeTrouble);
-    piece = [];
-    pieceBytes = 0;
-  };
   for await (const chunk of source.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     sizeBytes += chunk.length;
     if (sizeBytes > limitBytes) throw definitionTooLarge(limitBytes);
     hash.update(chunk);
     piece.push(chunk);
     pieceBytes += chunk.length;
-    if (pieceBytes >= PIECE_BYTES) await flush();
+    if (pieceBytes < PIECE_BYTES) continue;
+    await write(piece);
+    piece = [];
+    pieceBytes = 0;
   }
-  await flush();
-  return { sizeBytes, sha256: hash.digest("hex") };
+  return { rest: piece, sizeBytes, sha256: hash.digest("hex") };
 }
 
 export function definitionTooLarge(limitBytes: number): Error {

@@ -6,6 +6,7 @@ import { connect } from "node:net";
 import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { diskFull } from "../domain/errors.ts";
+import { SMALL_DEFINITION_BYTES } from "../domain/definition-content.ts";
 import { startTestServer, TOKEN, type TestServer } from "./test-server.ts";
 
 const base64 = (text: string): string => Buffer.from(text).toString("base64");
@@ -67,7 +68,7 @@ test.each([
   expect(status).toBe(201);
   const [submission] = server.runs.submissions;
   expect(submission).toMatchObject({
-    zipSizeBytes: zip.length,
+    zip: { kind: "file", sizeBytes: zip.length },
     sha256: createHash("sha256").update(zip).digest("hex"),
     manifestName: "job.yaml",
     idempotencyKey: null,
@@ -99,10 +100,23 @@ test("a plain ZIP with the manifest in a header is the same submission", async (
   expect(await readFile(server.runs.definitionPath(body.id), "utf8")).toBe("the zip");
 });
 
+test.each([
+  [SMALL_DEFINITION_BYTES, "bytes"],
+  [SMALL_DEFINITION_BYTES + 1, "file"],
+])("a definition of %i bytes is handed on as %s", async (size, kind) => {
+  await using server = await startTestServer();
+  const zip = randomBytes(size);
+  const headers = { "content-type": "application/zip", "trainyard-manifest": base64("name: b") };
+  const { body } = await submit(await server.listen(), { body: zip, headers });
+  expect(server.runs.submissions[0]?.zip.kind).toBe(kind);
+  expect((await readFile(server.runs.definitionPath(body.id))).equals(zip)).toBe(true);
+  await expectNothingLeft(server);
+});
+
 test("only the service's own account can read an upload", async () => {
   await using server = await startTestServer();
   const { body } = await submit(await server.listen(), {
-    body: "the zip",
+    body: randomBytes(SMALL_DEFINITION_BYTES + 1),
     headers: { "content-type": "application/zip", "trainyard-manifest": base64("name: b") },
   });
   expect((await stat(server.runs.definitionPath(body.id))).mode & 0o777).toBe(0o600);

@@ -4,8 +4,9 @@ import { rm } from "../base/world-files.ts";
 import { formatBytes } from "../base/byte-size.ts";
 import { nearest } from "../base/nearest.ts";
 import { MANIFEST_HEADER } from "../contract/routes.ts";
+import { definitionSize } from "../domain/definition-content.ts";
 import { mediaTypeNotSupported, requestInvalid, requestTooLarge } from "../domain/errors.ts";
-import { definitionTooLarge, storeUpload, type UploadedFile } from "./upload-file.ts";
+import { definitionTooLarge, storeUpload, type UploadedZip } from "./upload-file.ts";
 
 export interface UploadSettings {
   /** The largest model definition ZIP. */
@@ -15,9 +16,9 @@ export interface UploadSettings {
   readonly temporaryDirectory: string;
 }
 
-/** A submission as it arrived: the ZIP on disk and synced, the manifest in memory. */
+/** A submission as it arrived: the ZIP in memory or, where it is large, on disk and synced; the manifest in memory. */
 export interface Upload {
-  readonly zip: UploadedFile;
+  readonly zip: UploadedZip;
   readonly manifest: Uint8Array;
   readonly manifestName: string;
 }
@@ -80,7 +81,7 @@ function manifestFromHeader(header: string | string[] | undefined, settings: Upl
 async function receiveMultipart(request: FastifyRequest, settings: UploadSettings): Promise<Upload> {
   const limitBytes = settings.definitionBytes + settings.manifestBytes + MULTIPART_OVERHEAD_BYTES;
   if (announcedBytes(request) > limitBytes) throw requestTooLarge("The request's body", formatBytes(limitBytes));
-  let zip: UploadedFile | undefined;
+  let zip: UploadedZip | undefined;
   let manifest: { bytes: Buffer; name: string } | undefined;
   try {
     for await (const part of request.parts()) {
@@ -95,7 +96,7 @@ async function receiveMultipart(request: FastifyRequest, settings: UploadSetting
     if (zip === undefined) throw missingPart("model_definition", "the ZIP with your code");
     if (manifest === undefined) throw missingPart("manifest", "the YAML or JSON text");
   } catch (error) {
-    if (zip !== undefined) await rm(zip.path, { force: true });
+    if (zip !== undefined) await discard(zip);
     throw isParserError(error)
       ? requestInvalid(`The multipart body is broken: ${error.message}.`, "Let a library or curl -F make the body.")
       : error;
@@ -103,15 +104,19 @@ async function receiveMultipart(request: FastifyRequest, settings: UploadSetting
   return { zip, manifest: manifest.bytes, manifestName: manifest.name };
 }
 
+/** Removes what an upload has left on disk, where nobody takes it over. */
+export async function discard({ content }: UploadedZip): Promise<void> {
+  if (content.kind === "file") await rm(content.path, { force: true });
+}
+
 /** The multipart parser's own complaints are bare errors; refusals, trouble with files and lost connections have codes. */
 function isParserError(error: unknown): error is Error {
   return error instanceof Error && !("code" in error);
 }
 
-async function receiveDefinition(source: Readable, settings: UploadSettings): Promise<UploadedFile> {
+async function receiveDefinition(source: Readable, settings: UploadSettings): Promise<UploadedZip> {
   const zip = await storeUpload(source, settings.temporaryDirectory, settings.definitionBytes);
-  if (zip.sizeBytes > 0) return zip;
-  await rm(zip.path, { force: true });
+  if (definitionSize(zip.content) > 0) return zip;
   throw requestInvalid("The model definition is empty: it has 0 bytes.", "Send the ZIP with your code.");
 }
 

@@ -1,5 +1,6 @@
 import { describe } from "vitest";
 import { describeClosing } from "./conformance/closing.ts";
+import { describeDefinitions } from "./conformance/definitions.ts";
 import { describeDeleting } from "./conformance/deleting.ts";
 import { describeEvents } from "./conformance/events.ts";
 import { describeInserting } from "./conformance/inserting.ts";
@@ -15,6 +16,7 @@ export function describeStore(name: string, open: OpenStore): void {
   describe(`${name} as a store`, () => {
     describeInserting(open);
     describeSaving(open);
+    describeDefinitions(open);
     describeDeleting(open);
     describePaging(open);
     describeListing(open);

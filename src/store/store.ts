@@ -20,6 +20,8 @@ export interface NewRun {
   readonly run: Run;
   readonly sealedCredentials: string;
   readonly idempotencyKey: string | null;
+  /** The bytes of the model definition where the store is to keep them too, under the run's `definitionSha256`. */
+  readonly definition?: Uint8Array | null;
 }
 
 export interface RunQuery {
@@ -62,6 +64,8 @@ export interface Store {
   findRun(id: string): Promise<Run | undefined>;
   /** Undefined also when the run never had any. */
   findSealedCredentials(id: string): Promise<string | undefined>;
+  /** The model definition with this SHA-256, while a run that brought its bytes, or one that has the same, is there. */
+  findDefinition(sha256: string): Promise<Uint8Array | undefined>;
   listRuns(query: RunQuery): Promise<RunPage>;
   /** Deleted runs are not counted. */
   countRuns(): Promise<Readonly<Record<RunState, number>>>;

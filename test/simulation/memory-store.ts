@@ -24,6 +24,8 @@ export class MemoryDisk {
   readonly unended = new Set<string>();
   /** How many runs use a model definition. */
   readonly definitions = new Map<string, number>();
+  /** The bytes of those that came with their run. */
+  readonly zips = new Map<string, Uint8Array>();
   lastKey = 0;
 }
 
@@ -40,7 +42,7 @@ export class MemoryStore implements Store {
     this.#onChange = onChange;
   }
 
-  async insertRun({ run, sealedCredentials, idempotencyKey }: NewRun) {
+  async insertRun({ run, sealedCredentials, idempotencyKey, definition = null }: NewRun) {
     this.#refuseWhenClosed();
     const { rows, keys, unended, definitions } = this.#disk;
     const ownKey = idempotencyKey === null ? null : `${run.owner} ${idempotencyKey}`;
@@ -53,6 +55,7 @@ export class MemoryStore implements Store {
     if (ownKey !== null) keys.set(ownKey, run.id);
     if (!isTerminal(run.state)) unended.add(run.id);
     definitions.set(run.definitionSha256, (definitions.get(run.definitionSha256) ?? 0) + 1);
+    if (definition !== null) this.#disk.zips.set(run.definitionSha256, definition);
     this.#tell(row, [{ type: "submitted", message: `Submitted by ${run.owner}.` }]);
     this.#onChange({ before: null, after: run, key: idempotencyKey });
     return { run, created: true };
@@ -67,6 +70,11 @@ export class MemoryStore implements Store {
     this.#refuseWhenClosed();
     const sealed = this.#disk.rows.get(id)?.sealed;
     return sealed === "" ? undefined : sealed;
+  }
+
+  async findDefinition(sha256: string): Promise<Uint8Array | undefined> {
+    this.#refuseWhenClosed();
+    return this.#disk.zips.get(sha256);
   }
 
   async listRuns({ states, name, idPrefix, limit, cursor, deleted = false }: RunQuery): Promise<RunPage> {
@@ -138,6 +146,7 @@ export class MemoryStore implements Store {
     rows.delete(id);
     if (idempotencyKey !== null) keys.delete(idempotencyKey);
     definitions.set(run.definitionSha256, (definitions.get(run.definitionSha256) ?? 1) - 1);
+    if (definitions.get(run.definitionSha256) === 0) this.#disk.zips.delete(run.definitionSha256);
     this.#onChange({ before: run, after: null, key: null });
     return true;
   }

@@ -175,5 +175,8 @@ async function zipOf(home: string, files: Readonly<Record<string, string>>) {
   const zipPath = join(home, "tmp", `${name}.zip`);
   await packDirectory(folder, zipPath);
   const bytes = await readFile(zipPath);
-  return { zipPath, zipSizeBytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
+  return {
+    zip: { kind: "file", path: zipPath, sizeBytes: bytes.length } as const,
+    sha256: createHash("sha256").update(bytes).digest("hex"),
+  };
 }

@@ -18,15 +18,15 @@ async function bundle() {
   let uploads = 0;
   return {
     definitions,
-    isThere: () => existsSync(definitions.path(SHA256)),
+    isThere: () => existsSync(join(home, "definitions", `${SHA256}.zip`)),
     upload: async () => {
       const path = join(home, `upload-${(uploads += 1)}`);
       await writeFile(path, "zip");
-      return path;
+      return { kind: "file", path, sizeBytes: 3 } as const;
     },
-    register: async () => {
+    register: async (definition: Uint8Array | null = null) => {
       const run = pendingRun({ id: "training-000000001", definitionSha256: SHA256 });
-      await store.insertRun({ run, sealedCredentials: "", idempotencyKey: null });
+      await store.insertRun({ run, sealedCredentials: "", idempotencyKey: null, definition });
     },
     [Symbol.asyncDispose]: async () => {
       await store.close();
@@ -48,6 +48,17 @@ test("a ZIP that nobody refers to is removed, one that a run uses or a submissio
   });
   await definitions.removeUnused(SHA256);
   expect(isThere()).toBe(true);
+});
+
+test("bytes are kept by the one write that also makes their run, and no file is made", async () => {
+  await using parts = await bundle();
+  const { definitions } = parts;
+  const run = pendingRun({ id: "training-000000001", definitionSha256: SHA256 });
+  const bytes = Buffer.from("zip");
+  await definitions.takeOver({ kind: "bytes", bytes }, SHA256, parts.register);
+  expect(parts.isThere()).toBe(false);
+  const kept = await definitions.contentOf(run);
+  expect(kept.kind === "bytes" && Buffer.from(kept.bytes).equals(bytes)).toBe(true);
 });
 
 test("a submission that fails does not take the ZIP from another one that is still under way", async () => {

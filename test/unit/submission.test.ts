@@ -62,8 +62,7 @@ test("a file that is no ZIP is refused before anything is kept", async () => {
   const zipPath = join(bundle.home, "tmp", "upload.zip");
   await writeFile(zipPath, "not a ZIP");
   const request = {
-    zipPath,
-    zipSizeBytes: 9,
+    zip: { kind: "file", path: zipPath, sizeBytes: 9 } as const,
     sha256: "0".repeat(64),
     manifest: Buffer.from(MANIFEST),
     manifestName: "job.yaml",

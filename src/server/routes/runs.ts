@@ -1,8 +1,7 @@
-import { rm } from "../../base/world-files.ts";
 import { viewRun } from "../run-view.ts";
 import type { RouteHandlers } from "../register-route.ts";
 import type { RunService } from "../services.ts";
-import { receiveUpload, type UploadSettings } from "../uploads.ts";
+import { discard, receiveUpload, type UploadSettings } from "../uploads.ts";
 import { requestSignal, waitUpTo } from "../waiting.ts";
 
 type RunHandlers = Pick<RouteHandlers, "submitRun" | "listRuns" | "getRun" | "stopRun" | "deleteRun">;
@@ -16,8 +15,7 @@ export function runRoutes(runs: RunService, uploads: UploadSettings, closing: Ab
       try {
         const { run, created } = await runs.submit(
           {
-            zipPath: zip.path,
-            zipSizeBytes: zip.sizeBytes,
+            zip: zip.content,
             sha256: zip.sha256,
             manifest,
             manifestName,
@@ -29,7 +27,7 @@ export function runRoutes(runs: RunService, uploads: UploadSettings, closing: Ab
         isTakenOver = created;
         return { status: created ? 201 : 200, body: viewRun(run, runs) };
       } finally {
-        if (!isTakenOver) await rm(zip.path, { force: true });
+        if (!isTakenOver) await discard(zip);
       }
     },
 

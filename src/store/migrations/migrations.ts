@@ -3,6 +3,7 @@ import { initial } from "./0001-initial.ts";
 import { attemptsAndDeletion } from "./0002-attempts-and-deletion.ts";
 import { deletedRunsApart } from "./0003-deleted-runs-apart.ts";
 import { timeLimitsAndRetries } from "./0004-time-limits-and-retries.ts";
+import { smallDefinitions } from "./0005-small-definitions.ts";
 
 /**
  * Every step from an empty database to this program's, in order. A released step never changes;
@@ -13,4 +14,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0002-attempts-and-deletion": { up: attemptsAndDeletion },
   "0003-deleted-runs-apart": { up: deletedRunsApart },
   "0004-time-limits-and-retries": { up: timeLimitsAndRetries },
+  "0005-small-definitions": { up: smallDefinitions },
 };

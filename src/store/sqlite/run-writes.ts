@@ -16,7 +16,7 @@ export async function insertRun(
   entry: NewRun,
   now: Date,
 ): Promise<{ readonly run: Run; readonly created: boolean }> {
-  const { run, idempotencyKey, sealedCredentials } = entry;
+  const { run, idempotencyKey, sealedCredentials, definition = null } = entry;
   if (idempotencyKey !== null) {
     const earlier = await findByIdempotencyKey(db, run.owner, idempotencyKey);
     if (earlier !== undefined) return { run: earlier, created: false };
@@ -25,6 +25,14 @@ export async function insertRun(
   await sql`insert into run_name (rowid, name) values (${key}, ${foldName(run.spec.name)})`.execute(db);
   if (sealedCredentials !== "") {
     await db.insertInto("run_credentials").values({ run_key: key, sealed: sealedCredentials }).execute();
+  }
+  if (definition !== null) {
+    const row = { sha256: run.definitionSha256, zip: definition };
+    await db
+      .insertInto("definition")
+      .values(row)
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
   }
   await insertEvents(db, key, [{ type: "submitted", message: `Submitted by ${run.owner}.` }], now);
   return { run, created: true };

@@ -50,6 +50,13 @@ export class SqliteStore implements Store {
     });
   }
 
+  findDefinition(sha256: string): Promise<Uint8Array | undefined> {
+    return this.#read(async (db) => {
+      const row = await db.selectFrom("definition").select("zip").where("sha256", "=", sha256).executeTakeFirst();
+      return row?.zip;
+    });
+  }
+
   listRuns(query: RunQuery): Promise<RunPage> {
     return this.#read((db) => listRuns(db, query));
   }

@@ -46,6 +46,12 @@ interface RunCredentialsTable {
   readonly sealed: string;
 }
 
+/** Small model definitions; a trigger removes one with the last run that has it. */
+interface DefinitionTable {
+  readonly sha256: string;
+  readonly zip: Uint8Array;
+}
+
 interface RunEventTable {
   readonly run_key: number;
   readonly sequence: number;
@@ -70,6 +76,7 @@ interface TokenTable {
 export interface Tables {
   readonly run: RunTable;
   readonly run_credentials: RunCredentialsTable;
+  readonly definition: DefinitionTable;
   readonly run_event: RunEventTable;
   readonly run_count: RunCountTable;
   readonly token: TokenTable;
