@@ -30,12 +30,16 @@ export async function* readContent(
   await using file = await openSource(content.path);
   const { size } = await file.stat();
   if (size !== content.sizeBytes) throw changedMeanwhile(content.path);
-  let position = start;
-  for await (const piece of readPieces(file, start, end, signal)) {
+  const pieces = readPieces(file, start, end, signal);
+  for (let position = start; position < end;) {
+    const { value: piece } = await pieces.next().catch((error: unknown) => {
+      signal.throwIfAborted();
+      throw new UnreadableFile(content.path, `cannot be read to be stored (${codeOf(error)})`, error);
+    });
+    if (piece === undefined) throw changedMeanwhile(content.path);
     position += piece.byteLength;
     yield piece;
   }
-  if (position < end) throw changedMeanwhile(content.path);
 }
 
 /** The bytes of an open file up to `end` or its own end; a piece is valid until the next one is asked for. */
@@ -68,20 +72,28 @@ export async function md5sOf(content: Content, pieces: readonly Piece[], signal:
   return md5s;
 }
 
+/**
+ * Trouble with the file at the near end, which says nothing about the store: other files may well go up. A RemoteError
+ * of reason `invalid`, never `denied` or `object_missing`, which would speak of the store.
+ */
+export class UnreadableFile extends RemoteError {
+  /** Continues the sentence "the file ...". */
+  readonly fact: string;
+
+  constructor(path: string, fact: string, cause?: unknown) {
+    super("invalid", `The file '${path}' ${fact}.`, { retryable: false, cause });
+    this.fact = fact;
+  }
+}
+
 async function openSource(path: string) {
   try {
     return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
-    // Not `denied` or `object_missing`: those would speak of the store, and this is the near end.
-    throw new RemoteError("invalid", `The file '${path}' cannot be read to be stored (${codeOf(error)}).`, {
-      retryable: false,
-      cause: error,
-    });
+    throw new UnreadableFile(path, `cannot be read to be stored (${codeOf(error)})`, error);
   }
 }
 
-function changedMeanwhile(path: string): RemoteError {
-  return new RemoteError("invalid", `The file '${path}' changed while it was being copied to the store.`, {
-    retryable: false,
-  });
+function changedMeanwhile(path: string): UnreadableFile {
+  return new UnreadableFile(path, "changed while it was being copied to the store");
 }

@@ -39,8 +39,10 @@ export interface DataStore {
   /**
    * Resolves only when the store holds exactly this content under the key: size and checksum were compared with
    * what the store reports. No half object is ever visible. The same content again changes nothing; other content replaces it.
+   * `known` is what a listing said of the key, null that it was not in it: either spares a look, and must not be older
+   * than the last put of the key by anybody else.
    */
-  put(key: string, content: Content, signal: AbortSignal): Promise<StoredObject>;
+  put(key: string, content: Content, signal: AbortSignal, known?: StoredObject | null): Promise<StoredObject>;
   close(): Promise<void>;
 }
 
@@ -57,6 +59,20 @@ export interface KeepsRemains {
    * is under way there. May be repeated.
    */
   discardUnfinished(prefix: string, signal: AbortSignal): Promise<void>;
+}
+
+/** A store where large contents go up in parts that outlive whoever sent them. */
+export interface ContinuesPuts {
+  /**
+   * From now on a put below the prefix, a top folder, goes on with what an earlier one of the same key left, as far as
+   * the content is the same; and one that is cut off, or that the store stays away from, leaves its parts for the next.
+   * Only for whoever knows that no other put is under way there, and sees to it that what stays is discarded at last.
+   */
+  continueUnfinished(prefix: string): void;
+}
+
+export function continuesPuts(store: DataStore): store is DataStore & ContinuesPuts {
+  return "continueUnfinished" in store;
 }
 
 export function keepsRemains(store: DataStore): store is DataStore & KeepsRemains {

@@ -54,7 +54,7 @@ export function createDataStores(options: DataStoresOptions): DataStores {
     const { openS3Store } = await import("./s3/s3-store.ts");
     const label = `bucket '${bucket}' at ${new URL(connection.endpointUrl).origin}`;
     const retrier = new Retrier(retry, clock, (fact) => onRetry(label, fact));
-    const store = openS3Store({ connection: { ...connection, ...credentials }, bucket, guard, retrier });
+    const store = openS3Store({ connection: { ...connection, ...credentials }, bucket, guard, retrier, clock });
     return withRetry(store, retrier);
   };
 
@@ -68,7 +68,7 @@ export function createDataStores(options: DataStoresOptions): DataStores {
     }
     const { openSwiftStore, swiftLabel } = await import("./swift/swift-store.ts");
     const retrier = new Retrier(retry, clock, (fact) => onRetry(swiftLabel(connection, bucket), fact));
-    const store = openSwiftStore({ connection: { ...connection, ...credentials }, bucket, guard, retrier });
+    const store = openSwiftStore({ connection: { ...connection, ...credentials }, bucket, guard, retrier, clock });
     return withRetry(store, retrier);
   };
 

@@ -1,7 +1,15 @@
 import type { Readable } from "node:stream";
 import { backoffDelayMs, type BackoffPolicy } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
-import { keepsRemains, type Content, type DataStore, type StoredObject, type KeepsRemains } from "./datastore.ts";
+import {
+  continuesPuts,
+  keepsRemains,
+  type Content,
+  type ContinuesPuts,
+  type DataStore,
+  type KeepsRemains,
+  type StoredObject,
+} from "./datastore.ts";
 import { RemoteError } from "./remote-error.ts";
 
 /** About 25 s of patience when every try fails at once; a store that asks for more time gets it. */
@@ -75,7 +83,7 @@ export function withRetry(store: DataStore, retrier: Retrier): DataStore {
   return new PatientStore(store, retrier);
 }
 
-class PatientStore implements DataStore, KeepsRemains {
+class PatientStore implements DataStore, KeepsRemains, ContinuesPuts {
   readonly label: string;
   readonly #store: DataStore;
   readonly #retrier: Retrier;
@@ -110,8 +118,19 @@ class PatientStore implements DataStore, KeepsRemains {
     return this.#retrier.run(`look up '${key}'`, async () => this.#store.head(key, signal), signal);
   }
 
-  async put(key: string, content: Content, signal: AbortSignal): Promise<StoredObject> {
-    return this.#retrier.run(`put '${key}'`, async () => this.#store.put(key, content, signal), signal);
+  async put(key: string, content: Content, signal: AbortSignal, known?: StoredObject | null): Promise<StoredObject> {
+    let now = known;
+    const attempt = async (): Promise<StoredObject> => {
+      const at = now;
+      // A try whose answer was lost may have done its work: the next one has to look.
+      now = undefined;
+      return this.#store.put(key, content, signal, at);
+    };
+    return this.#retrier.run(`put '${key}'`, attempt, signal);
+  }
+
+  continueUnfinished(prefix: string): void {
+    if (continuesPuts(this.#store)) this.#store.continueUnfinished(prefix);
   }
 
   async discardUnfinished(prefix: string, signal: AbortSignal): Promise<void> {

@@ -15,6 +15,7 @@ export interface S3Request {
     | "complete-upload"
     | "abort-upload"
     | "list-uploads"
+    | "list-parts"
     | "other";
   readonly key: string;
   /** From 1, counted for each operation. */
@@ -108,6 +109,7 @@ function nameOperation(method: string, key: string, query: URLSearchParams): S3R
   if (method === "POST") return query.has("uploadId") ? "complete-upload" : "create-upload";
   if (method === "PUT") return query.has("uploadId") ? "put-part" : "put";
   if (method === "DELETE") return "abort-upload";
+  if (method === "GET" && query.has("uploadId")) return "list-parts";
   return method === "HEAD" ? "head" : "get";
 }
 
@@ -166,6 +168,8 @@ async function serve(
       return void response.writeHead(204).end();
     case "list-uploads":
       return sendUploads(fake, request.url.searchParams, response);
+    case "list-parts":
+      return sendParts(fake, request.url.searchParams, response);
     case "other":
       return sendError(response, 501, "NotImplemented");
   }
@@ -250,6 +254,24 @@ function sendUploads(fake: S3FaultServer, query: URLSearchParams, response: Serv
   sendXml(
     response,
     `<ListMultipartUploadsResult><IsTruncated>${last !== undefined}</IsTruncated>${next}${entries.join("")}</ListMultipartUploadsResult>`,
+  );
+}
+
+function sendParts(fake: S3FaultServer, query: URLSearchParams, response: ServerResponse): void {
+  const upload = fake.objects.uploads.get(query.get("uploadId") ?? "");
+  if (upload === undefined) return sendError(response, 404, "NoSuchUpload");
+  const after = Number(query.get("part-number-marker") ?? 0);
+  const parts = [...upload.parts].filter(([number]) => number > after).sort(([a], [b]) => a - b);
+  const page = parts.slice(0, fake.pageSize);
+  const isTruncated = parts.length > page.length;
+  const next = isTruncated ? `<NextPartNumberMarker>${page.at(-1)?.[0]}</NextPartNumberMarker>` : "";
+  const entries = page.map(
+    ([number, bytes]) =>
+      `<Part><PartNumber>${number}</PartNumber><ETag>"${md5(bytes).toString("hex")}"</ETag><Size>${bytes.length}</Size></Part>`,
+  );
+  sendXml(
+    response,
+    `<ListPartsResult><IsTruncated>${isTruncated}</IsTruncated>${next}${entries.join("")}</ListPartsResult>`,
   );
 }
 

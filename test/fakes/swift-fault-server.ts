@@ -240,10 +240,15 @@ function sendListing(keep: Map<string, Buffer>, message: IncomingMessage, respon
 function sendObject(
   bytes: Buffer | undefined,
   list: readonly { readonly etag: string }[] | undefined,
-  { request, fault }: Seen,
+  { request, fault, message }: Seen,
   response: ServerResponse,
 ): void {
   if (bytes === undefined) return end(response, 404);
+  if (list !== undefined && message.url?.includes("multipart-manifest=get") === true) {
+    const rows = list.map(({ path: name, etag: hash }) => ({ name, hash, bytes: 0 }));
+    response.writeHead(200, { "content-type": "application/json", "x-static-large-object": "True" });
+    return void response.end(JSON.stringify(rows));
+  }
   const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
   if (from > 0 && from >= bytes.length) return end(response, 416);
   const etag = list === undefined ? md5(bytes) : `"${md5(list.map((each) => each.etag).join(""))}"`;

@@ -386,7 +386,7 @@ test("a file that shrinks or vanishes while it is being sent ends the upload at 
       return undefined;
     };
     const error = await failure(bundle.store.put("model", file, live));
-    expect(error).toMatchObject({ reason: "invalid", retryable: false, message: expect.stringContaining("its file") });
+    expect(error).toMatchObject({ reason: "invalid", retryable: false, message: expect.stringContaining("The file") });
     expect(bundle.kept("model")).toBeUndefined();
   }
 });

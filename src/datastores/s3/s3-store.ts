@@ -1,7 +1,8 @@
 import { Readable } from "node:stream";
 import { GetObjectCommand, HeadObjectCommand, type S3Client } from "@aws-sdk/client-s3";
+import { type Clock, systemClock } from "../../base/clock.ts";
 import type { EndpointGuard } from "../address-guard.ts";
-import type { Content, DataStore, KeepsRemains, StoredObject } from "../datastore.ts";
+import type { Content, ContinuesPuts, DataStore, KeepsRemains, StoredObject } from "../datastore.ts";
 import { plainEtag } from "../etag.ts";
 import { objectStream } from "../object-stream.ts";
 import { RemoteError } from "../remote-error.ts";
@@ -11,7 +12,7 @@ import { createS3Client, DEFAULT_TIME_LIMITS, type S3Connection, type TimeLimits
 import { translateS3Error } from "./s3-errors.ts";
 import { listObjects } from "./s3-listing.ts";
 import { putContent } from "./s3-put.ts";
-import { abortUploads } from "./s3-unfinished.ts";
+import { abortUploads, LeftUploads } from "./s3-unfinished.ts";
 
 export interface S3StoreOptions {
   readonly connection: S3Connection;
@@ -22,6 +23,8 @@ export interface S3StoreOptions {
   readonly timeLimits?: TimeLimits;
   /** Larger contents go up in parts of this size; S3 takes none under 5 MiB. */
   readonly partBytes?: number;
+  /** For the wait of an upload that failed until what it had sent can be taken back; without it the system's. */
+  readonly clock?: Clock;
 }
 
 const DEFAULT_PART_BYTES = 16 * 1024 * 1024;
@@ -38,20 +41,29 @@ export function openS3Store(options: S3StoreOptions): S3Store {
   return new S3Store(client, bucket, `bucket '${bucket}' at ${host}`, options);
 }
 
-export class S3Store implements DataStore, KeepsRemains {
+export class S3Store implements DataStore, KeepsRemains, ContinuesPuts {
   readonly label: string;
   readonly #client: S3Client;
   readonly #bucket: string;
   readonly #retrier: Retrier;
   readonly #partBytes: number;
+  readonly #clock: Clock;
+  readonly #left: LeftUploads;
 
   /** Use `openS3Store`, which checks names and addresses. */
-  constructor(client: S3Client, bucket: string, label: string, options: Pick<S3StoreOptions, "retrier" | "partBytes">) {
+  constructor(
+    client: S3Client,
+    bucket: string,
+    label: string,
+    options: Pick<S3StoreOptions, "retrier" | "partBytes" | "clock">,
+  ) {
     this.label = label;
     this.#client = client;
     this.#bucket = bucket;
     this.#retrier = options.retrier;
     this.#partBytes = options.partBytes ?? DEFAULT_PART_BYTES;
+    this.#clock = options.clock ?? systemClock;
+    this.#left = new LeftUploads(client, bucket);
   }
 
   async *list(prefix: string, signal: AbortSignal, after?: string): AsyncGenerator<StoredObject> {
@@ -97,21 +109,27 @@ export class S3Store implements DataStore, KeepsRemains {
     }
   }
 
-  async put(key: string, content: Content, signal: AbortSignal): Promise<StoredObject> {
+  async put(key: string, content: Content, signal: AbortSignal, known?: StoredObject | null): Promise<StoredObject> {
     const parts = {
       client: this.#client,
       bucket: this.#bucket,
       name: this.#name(key),
       partBytes: this.#partBytes,
       retrier: this.#retrier,
+      clock: this.#clock,
+      left: this.#left,
       head: async (each: string, aborted: AbortSignal) => this.head(each, aborted),
     };
     try {
-      return await putContent(parts, key, content, signal);
+      return await putContent(parts, key, content, signal, known);
     } catch (error) {
       signal.throwIfAborted();
       throw translateS3Error(error, `${this.#name(key)} cannot be put`);
     }
+  }
+
+  continueUnfinished(prefix: string): void {
+    this.#left.continueBelow(prefix);
   }
 
   async discardUnfinished(prefix: string, signal: AbortSignal): Promise<void> {

@@ -1,11 +1,13 @@
 import { randomUUID } from "node:crypto";
 import type { Clock } from "../../base/clock.ts";
 import { forEachConcurrently } from "../concurrently.ts";
+import { ABANDON_MS, isCutOff, LANDING_MS } from "../left-parts.ts";
 import type { Looking } from "../look-before-put.ts";
 import type { Piece } from "../plan-pieces.ts";
 import { RemoteError } from "../remote-error.ts";
 import { bucketMissing, contentHeaders, requireStored, send, sendBytes, type Upload } from "./delivery.ts";
-import { unmarked } from "./etag.ts";
+import { answeredEtag, unmarked } from "./etag.ts";
+import type { LeftSegments, LeftUpload } from "./left-segments.ts";
 import { containerPath, objectPath } from "./object-path.ts";
 import { segmentKey, segmentsBucket, segmentsPrefix } from "./segments.ts";
 import { translateOutcome } from "./swift-errors.ts";
@@ -13,15 +15,10 @@ import { translateOutcome } from "./swift-errors.ts";
 /** Segments of one object under way at once. */
 const SEGMENT_CONCURRENCY = 4;
 
-/** How long a failed upload tries to take its segments back. */
-const ABANDON_MS = 10_000;
-
-/** How long a store may take to keep a segment that had wholly arrived when the request for it was given up. */
-const LANDING_MS = 1000;
-
 interface LargeUpload extends Upload, Looking {
   /** For the wait until what was given up has landed. */
   readonly clock: Clock;
+  readonly left: LeftSegments;
 }
 
 interface Segmented extends LargeUpload {
@@ -34,11 +31,15 @@ interface Segmented extends LargeUpload {
   readonly begun: Set<Piece>;
   /** Those of them that it may yet get, because some request for them was never answered. */
   readonly unanswered: Set<Piece>;
+  /** Those that an upload before this one has left, and that need not be sent. */
+  readonly kept: ReadonlySet<Piece>;
+  /** Whether the store may have made the object without saying so. */
+  mayBeJoined: boolean;
 }
 
 /**
  * Sends the segments and then makes the object, which only lists them: before that nobody sees anything, and afterwards
- * everything.
+ * everything. Where uploads of the key are gone on with, segments that are there with just this content are not sent again.
  *
  *   bucket_segments/key/UPLOAD/000000, 000001, ... ◀── bucket/key
  */
@@ -48,7 +49,31 @@ export async function putInSegments(
   md5s: readonly Buffer[],
   signal: AbortSignal,
 ): Promise<void> {
-  const put: Segmented = {
+  await requireSegmentsBucket(upload, signal);
+  const put = await continueOrBegin(upload, plan, md5s, signal);
+  const { retrier, object } = put;
+  try {
+    const deliver = async (segment: Piece, aborted: AbortSignal): Promise<void> => {
+      const what = `put segment ${segment.index + 1} of '${object.key}'`;
+      await retrier.run(what, async () => deliverSegment(put, segment, aborted), aborted);
+    };
+    const missing = plan.filter((segment) => !put.kept.has(segment));
+    await forEachConcurrently(() => eachOf(missing), SEGMENT_CONCURRENCY, deliver, signal);
+    await retrier.run(`join the segments of '${object.key}'`, async () => joinOrFind(put, signal), signal);
+  } catch (error) {
+    const isLeft = put.left.covers(object.key) && isCutOff(error, signal);
+    if (!isLeft) await abandon(put);
+    throw error;
+  }
+}
+
+async function continueOrBegin(
+  upload: LargeUpload,
+  plan: readonly Piece[],
+  md5s: readonly Buffer[],
+  signal: AbortSignal,
+): Promise<Segmented> {
+  const fresh: Segmented = {
     ...upload,
     plan,
     md5s: md5s.map((md5) => md5.toString("hex")),
@@ -56,20 +81,51 @@ export async function putInSegments(
     prefix: segmentsPrefix(upload.object.key, randomUUID()),
     begun: new Set(),
     unanswered: new Set(),
+    kept: new Set(),
+    mayBeJoined: false,
   };
-  const { retrier, object } = put;
-  await requireSegmentsBucket(put, signal);
-  try {
-    const deliver = async (segment: Piece, aborted: AbortSignal): Promise<void> => {
-      const what = `put segment ${segment.index + 1} of '${object.key}'`;
-      await retrier.run(what, async () => deliverSegment(put, segment, aborted), aborted);
-    };
-    await forEachConcurrently(() => eachOf(plan), SEGMENT_CONCURRENCY, deliver, signal);
-    await retrier.run(`join the segments of '${object.key}'`, async () => join(put, signal), signal);
-  } catch (error) {
-    await abandon(put);
-    throw error;
+  let best = fresh;
+  for (const left of await leftUploads(upload, signal)) {
+    const kept = new Set(plan.filter((piece) => isSegment(left, piece, fresh.md5s[piece.index])));
+    if (kept.size <= best.kept.size) continue;
+    best = { ...fresh, prefix: left.prefix, kept, begun: new Set(kept) };
   }
+  if (best.kept.size === 0) return best;
+  const kept = new Set<Piece>();
+  const confirm = async (segment: Piece, aborted: AbortSignal): Promise<void> => {
+    if (await isStored(best, segment, aborted)) kept.add(segment);
+  };
+  await forEachConcurrently(() => eachOf(best.kept), SEGMENT_CONCURRENCY, confirm, signal);
+  return { ...best, kept };
+}
+
+/** A store that does not show its segments gets every one again. */
+async function leftUploads(upload: LargeUpload, signal: AbortSignal): Promise<readonly LeftUpload[]> {
+  const { left, retrier, object } = upload;
+  const what = `look for segments of '${object.key}'`;
+  try {
+    return await retrier.run(what, async () => left.uploadsOf(object.key, signal), signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof RemoteError && error.retryable) throw error;
+    return [];
+  }
+}
+
+function isSegment({ segments }: LeftUpload, { index, start, end }: Piece, md5: string | undefined): boolean {
+  const segment = segments.get(index);
+  return segment?.sizeBytes === end - start && segment.etag === md5;
+}
+
+/** Asked of the segment itself: a container may list one that is gone. */
+async function isStored(put: Segmented, segment: Piece, signal: AbortSignal): Promise<boolean> {
+  const attempt = async (): Promise<boolean> => {
+    const answer = await send(put, { method: "HEAD", path: pathOf(put, segment), isLast: true }, signal);
+    if (answer.status >= 500) throw translateOutcome(answer, `${put.name} cannot be put`);
+    const isWhole = Number(answer.header("content-length")) === segment.end - segment.start;
+    return answer.status === 200 && isWhole && answeredEtag(answer) === put.md5s[segment.index];
+  };
+  return put.retrier.run(`look for segment ${segment.index + 1} of '${put.object.key}'`, attempt, signal);
 }
 
 async function deliverSegment(put: Segmented, segment: Piece, signal: AbortSignal): Promise<void> {
@@ -81,6 +137,18 @@ async function deliverSegment(put: Segmented, segment: Piece, signal: AbortSigna
     throw error;
   });
   requireStored(put, answer, md5);
+}
+
+/** Repeatable. When the store does not answer, a look tells whether it has made the object all the same. */
+async function joinOrFind(put: Segmented, signal: AbortSignal): Promise<void> {
+  const { object } = put;
+  try {
+    await join(put, signal);
+  } catch (error) {
+    const now = await put.head(object.key, signal).catch(() => undefined); // The first error tells more than this one.
+    if (now?.sizeBytes === object.sizeBytes && now.etag === object.etag) return;
+    throw error;
+  }
 }
 
 /** Makes a static large object. Repeatable: the same list again is the same object. */
@@ -95,6 +163,7 @@ async function join(put: Segmented, signal: AbortSignal): Promise<void> {
   // A store that does not know static large objects would keep the list itself under the key; the ETag forbids it that.
   const headers = { etag: unmarked(object.etag), ...contentHeaders(list.length) };
   const path = `${objectPath(bucket, object.key)}?multipart-manifest=put`;
+  put.mayBeJoined = true;
   const answer = await send(put, { method: "PUT", path, headers, body: () => list }, signal);
   if (answer.status === 422) await joinByPrefix(put, signal);
   else requireStored(put, answer, object.etag);
@@ -125,7 +194,7 @@ async function joinByPrefix(put: Segmented, signal: AbortSignal): Promise<void> 
   throw new RemoteError("corrupted", message, { retryable: true });
 }
 
-async function requireSegmentsBucket(put: Segmented, signal: AbortSignal): Promise<void> {
+async function requireSegmentsBucket(put: LargeUpload, signal: AbortSignal): Promise<void> {
   const ask = async (method: "HEAD" | "PUT", bucket: string): Promise<number> => {
     const attempt = async (): Promise<number> => {
       const answer = await send(put, { method, path: containerPath(bucket), isLast: true }, signal);
@@ -136,14 +205,16 @@ async function requireSegmentsBucket(put: Segmented, signal: AbortSignal): Promi
     };
     return put.retrier.run(`look for bucket '${bucket}'`, attempt, signal);
   };
+  const segments = segmentsBucket(put.bucket);
   // First of all the bucket itself, lest a slip of the pen make one for segments.
   if ((await ask("HEAD", put.bucket)) === 404) throw bucketMissing(put);
-  if ((await ask("HEAD", put.segments)) === 404) await ask("PUT", put.segments);
+  if ((await ask("HEAD", segments)) === 404) await ask("PUT", segments);
 }
 
 /**
  * Only ever this upload's segments, whose names nobody else has. A request that was given up may have arrived all the
  * same, and a store may keep its segment after it has answered that there is none to delete: hence the second look.
+ * Segments that an object lists stay: the answer to the list may have been lost, and the list itself may land late.
  */
 async function abandon(put: Segmented): Promise<void> {
   const remove = async (segment: Piece, signal: AbortSignal): Promise<void> => {
@@ -151,6 +222,10 @@ async function abandon(put: Segmented): Promise<void> {
   };
   const timeout = AbortSignal.timeout(ABANDON_MS);
   try {
+    if (put.mayBeJoined) {
+      await put.clock.sleep(LANDING_MS, timeout);
+      if (await put.left.isListed(put.object.key, put.prefix, timeout)) return;
+    }
     await forEachConcurrently(() => eachOf(put.begun), SEGMENT_CONCURRENCY, remove, timeout);
     if (put.unanswered.size === 0) return;
     await put.clock.sleep(LANDING_MS, timeout);

@@ -1,10 +1,9 @@
 import type { Clock } from "../../base/clock.ts";
-import { md5sOf, sizeOf } from "../content.ts";
 import type { Content, StoredObject } from "../datastore.ts";
-import { lookBeforePut, type Looking } from "../look-before-put.ts";
-import { planPieces } from "../plan-pieces.ts";
+import { isThere, type Looking, planPut } from "../look-before-put.ts";
 import { deliverBytes } from "./delivery.ts";
 import { segmentsEtag } from "./etag.ts";
+import type { LeftSegments } from "./left-segments.ts";
 import { objectPath } from "./object-path.ts";
 import { putInSegments } from "./segmented-put.ts";
 import { MAX_SEGMENTS } from "./segments.ts";
@@ -20,6 +19,7 @@ export interface PutParts extends Looking {
   readonly name: string;
   readonly segmentBytes: number;
   readonly clock: Clock;
+  readonly left: LeftSegments;
 }
 
 /**
@@ -31,19 +31,16 @@ export async function putContent(
   key: string,
   content: Content,
   signal: AbortSignal,
+  known?: StoredObject | null,
 ): Promise<StoredObject> {
-  const plan = planPieces(sizeOf(content), parts.segmentBytes, MAX_SEGMENTS);
-  const md5s = await md5sOf(content, plan, signal);
-  const [first] = md5s;
-  const isWhole = plan.length === 1 && first !== undefined;
-  const etag = isWhole ? first.toString("hex") : segmentsEtag(md5s);
-  const object = { key, sizeBytes: sizeOf(content), etag };
-  const present = object.sizeBytes < WORTH_LOOKING_BYTES ? undefined : await lookBeforePut(parts, key, signal);
-  if (present?.sizeBytes === object.sizeBytes && present.etag === etag) return present;
+  const cut = { pieceBytes: parts.segmentBytes, most: MAX_SEGMENTS, joinedEtag: segmentsEtag };
+  const { object, plan, md5s } = await planPut(key, content, cut, signal);
+  const listed = object.sizeBytes < WORTH_LOOKING_BYTES ? (known ?? null) : known;
+  if (await isThere(parts, object, listed, signal)) return object;
   const upload = { ...parts, content, object };
-  if (isWhole) {
+  if (plan.length === 1) {
     const whole = { start: 0, end: object.sizeBytes };
-    await deliverBytes(upload, objectPath(parts.bucket, key), etag, whole, signal);
+    await deliverBytes(upload, objectPath(parts.bucket, key), object.etag, whole, signal);
   } else {
     await putInSegments(upload, plan, md5s, signal);
   }

@@ -1,15 +1,17 @@
 import { Readable } from "node:stream";
 import { type Clock, systemClock } from "../../base/clock.ts";
 import type { EndpointGuard } from "../address-guard.ts";
-import type { Content, DataStore, StoredObject } from "../datastore.ts";
+import type { Content, ContinuesPuts, DataStore, KeepsRemains, StoredObject } from "../datastore.ts";
 import { objectStream } from "../object-stream.ts";
 import { RemoteError } from "../remote-error.ts";
 import type { Retrier } from "../retry.ts";
 import { CONTAINER_NAME_RULE, isContainerName } from "./container-name.ts";
 import { answeredEtag } from "./etag.ts";
 import { DEFAULT_TIME_LIMITS, type HttpAnswer, HttpClient, type TimeLimits } from "../http-client.ts";
+import { LeftSegments } from "./left-segments.ts";
 import { findMissingSegment } from "./missing-segment.ts";
 import { containerPath, objectPath } from "./object-path.ts";
+import { segmentsBucket } from "./segments.ts";
 import { translateOutcome, translateTrouble } from "./swift-errors.ts";
 import { listObjects } from "./swift-listing.ts";
 import { chooseLogin, type SwiftConnection } from "./swift-login.ts";
@@ -51,11 +53,12 @@ export function swiftLabel(connection: Pick<SwiftConnection, "authUrl" | "region
   return `bucket '${bucket}'${region} at ${new URL(connection.authUrl).origin}`;
 }
 
-export class SwiftStore implements DataStore {
+export class SwiftStore implements DataStore, KeepsRemains, ContinuesPuts {
   readonly label: string;
   readonly #client: HttpClient;
   readonly #session: SwiftSession;
   readonly #bucket: string;
+  readonly #left: LeftSegments;
   readonly #options: Pick<SwiftStoreOptions, "retrier" | "segmentBytes" | "pageSize" | "clock">;
 
   /** Use `openSwiftStore`, which checks names and addresses. */
@@ -65,23 +68,15 @@ export class SwiftStore implements DataStore {
     this.#session = new SwiftSession(client, chooseLogin(client, options.connection));
     this.#bucket = options.bucket;
     this.#options = options;
+    this.#left = new LeftSegments({
+      session: this.#session,
+      bucket: this.#bucket,
+      list: (prefix, signal) => this.#list(segmentsBucket(this.#bucket), prefix, undefined, signal),
+    });
   }
 
   async *list(prefix: string, signal: AbortSignal, after?: string): AsyncGenerator<StoredObject> {
-    const parts = {
-      session: this.#session,
-      bucket: this.#bucket,
-      label: this.label,
-      pageSize: this.#options.pageSize ?? null,
-      head: async (key: string, aborted: AbortSignal) => this.head(key, aborted),
-    };
-    try {
-      signal.throwIfAborted();
-      yield* listObjects(parts, prefix, after, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      throw translateTrouble(error, `Listing ${this.label} failed`);
-    }
+    yield* this.#list(this.#bucket, prefix, after, signal);
   }
 
   async read(key: string, offset: number, signal: AbortSignal): Promise<Readable> {
@@ -119,7 +114,7 @@ export class SwiftStore implements DataStore {
     }
   }
 
-  async put(key: string, content: Content, signal: AbortSignal): Promise<StoredObject> {
+  async put(key: string, content: Content, signal: AbortSignal, known?: StoredObject | null): Promise<StoredObject> {
     const parts = {
       session: this.#session,
       bucket: this.#bucket,
@@ -127,13 +122,50 @@ export class SwiftStore implements DataStore {
       segmentBytes: this.#options.segmentBytes ?? DEFAULT_SEGMENT_BYTES,
       retrier: this.#options.retrier,
       clock: this.#options.clock ?? systemClock,
+      left: this.#left,
       head: async (each: string, aborted: AbortSignal) => this.head(each, aborted),
     };
-    return putContent(parts, key, content, signal);
+    return putContent(parts, key, content, signal, known);
+  }
+
+  continueUnfinished(prefix: string): void {
+    this.#left.continueBelow(prefix);
+  }
+
+  async discardUnfinished(prefix: string, signal: AbortSignal): Promise<void> {
+    try {
+      signal.throwIfAborted();
+      await this.#left.discard(prefix, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw translateTrouble(error, `Unfinished uploads in ${this.label} cannot be removed`);
+    }
   }
 
   async close(): Promise<void> {
     await this.#client.close();
+  }
+
+  async *#list(
+    bucket: string,
+    prefix: string,
+    after: string | undefined,
+    signal: AbortSignal,
+  ): AsyncGenerator<StoredObject> {
+    const parts = {
+      session: this.#session,
+      bucket,
+      label: this.label,
+      pageSize: this.#options.pageSize ?? null,
+      head: async (key: string, aborted: AbortSignal) => this.head(key, aborted),
+    };
+    try {
+      signal.throwIfAborted();
+      yield* listObjects(parts, prefix, after, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw translateTrouble(error, `Listing ${this.label} failed`);
+    }
   }
 
   /** 404 is said of objects and of buckets alike, and an object whose segment is gone is an "error of the store". */
