@@ -1,6 +1,6 @@
 import type { Device } from "../domain/device.ts";
 import type { TrainingSpec } from "../domain/training-spec.ts";
-import type { Waiting } from "./scheduler.ts";
+import type { Waiting } from "./waiting-queue.ts";
 
 /** What this machine can give to runs. */
 export interface Machine {

@@ -2,16 +2,23 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Device } from "../domain/device.ts";
 import { plan, Scheduler, type Grant } from "./scheduler.ts";
+import { type Waiting, WaitingQueue } from "./waiting-queue.ts";
 
 function slots(count: number): Device[] {
   return Array.from({ length: count }, (_, i) => ({ id: `cpu-${i}`, kind: "cpu_slot", name: "CPU slot", uuid: null }));
 }
 
+function queueOf(waiting: readonly Waiting[]): WaitingQueue {
+  const queue = new WaitingQueue();
+  for (const each of waiting) queue.add(each);
+  return queue;
+}
+
 test("runs start in order of submission while devices are free", () => {
   const grants = plan(
-    [1, 2, 1, 1].map((devices, i) => ({ id: `r${i}`, devices, kind: "cpu_slot" as const })),
+    queueOf([1, 2, 1, 1].map((devices, i) => ({ id: `r${i}`, devices, kind: "cpu_slot" }))),
     slots(4),
-    new Set(),
+    new Map(),
   );
   expect(grants).toEqual([
     { id: "r0", devices: ["cpu-0"] },
@@ -25,7 +32,7 @@ test("a run that fits passes one that does not fit yet", () => {
     { id: "large", devices: 4, kind: "cpu_slot" },
     { id: "small", devices: 1, kind: "cpu_slot" },
   ] as const;
-  expect(plan(queue, slots(4), new Set(["cpu-0"]))).toEqual([{ id: "small", devices: ["cpu-1"] }]);
+  expect(plan(queueOf(queue), slots(4), new Map([["cpu-0", "busy"]]))).toEqual([{ id: "small", devices: ["cpu-1"] }]);
 });
 
 test("no device is ever held by two runs, and everything that fits is granted", () => {
@@ -83,7 +90,7 @@ test("a run for the CPU does not wait for GPUs, and never holds one", () => {
     { id: "training", devices: 2, kind: "nvidia" },
     { id: "preparation", devices: 1, kind: "cpu_slot" },
   ] as const;
-  expect(plan(queue, machine, new Set())).toEqual([{ id: "preparation", devices: ["cpu-0"] }]);
+  expect(plan(queueOf(queue), machine, new Map())).toEqual([{ id: "preparation", devices: ["cpu-0"] }]);
 });
 
 test("devices of the other kind do not count as free for a run that cannot use them", () => {

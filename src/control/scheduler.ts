@@ -1,12 +1,5 @@
 import type { Device } from "../domain/device.ts";
-
-/** A run in the queue, as far as granting devices needs to know it. */
-export interface Waiting {
-  readonly id: string;
-  /** Of all its learners together: they start together or not at all. */
-  readonly devices: number;
-  readonly kind: Device["kind"];
-}
+import { type Waiting, WaitingQueue } from "./waiting-queue.ts";
 
 export interface Grant {
   readonly id: string;
@@ -14,18 +7,19 @@ export interface Grant {
 }
 
 /**
- * Who starts now: the queue in order of submission, where a run that fits may pass one that does not fit yet.
- * Pure and deterministic; never grants a device twice, nor one that is held.
+ * Who starts now: the queue in order of submission, where a run that fits may pass one that does not fit yet. Takes
+ * them out of it. Deterministic; never grants a device twice, nor one that is held.
  */
-export function plan(queue: Iterable<Waiting>, devices: readonly Device[], held: ReadonlySet<string>): Grant[] {
+export function plan(queue: WaitingQueue, devices: readonly Device[], held: ReadonlyMap<string, unknown>): Grant[] {
+  const grants: Grant[] = [];
+  if (queue.size === 0) return grants;
   const free = { nvidia: [] as string[], cpu_slot: [] as string[] };
   for (const { id, kind } of devices) if (!held.has(id)) free[kind].push(id);
-  const grants: Grant[] = [];
-  for (const { id, kind, devices: count } of queue) {
-    if (free.nvidia.length + free.cpu_slot.length === 0) break;
-    if (count <= free[kind].length) grants.push({ id, devices: free[kind].splice(0, count) });
+  for (;;) {
+    const next = queue.takeFirst({ nvidia: free.nvidia.length, cpu_slot: free.cpu_slot.length });
+    if (next === undefined) return grants;
+    grants.push({ id: next.id, devices: free[next.kind].splice(0, next.devices) });
   }
-  return grants;
 }
 
 /**
@@ -34,7 +28,7 @@ export function plan(queue: Iterable<Waiting>, devices: readonly Device[], held:
  */
 export class Scheduler {
   readonly devices: readonly Device[];
-  readonly #queue = new Map<string, Waiting>();
+  readonly #queue = new WaitingQueue();
   /** Device id to run id. */
   readonly #held = new Map<string, string>();
   readonly #onGrant: (grant: Grant) => void;
@@ -46,12 +40,12 @@ export class Scheduler {
 
   /** Puts a run at the end of the queue. Call `schedule` when all that is known was put. */
   enqueue(waiting: Waiting): void {
-    this.#queue.set(waiting.id, waiting);
+    this.#queue.add(waiting);
   }
 
   /** Takes a run out that no longer waits. */
   withdraw(id: string): void {
-    this.#queue.delete(id);
+    this.#queue.remove(id);
   }
 
   /** Devices that a run holds already, from before a restart. */
@@ -65,23 +59,16 @@ export class Scheduler {
   }
 
   schedule(): void {
-    const grants = plan(this.#queue.values(), this.devices, new Set(this.#held.keys()));
-    for (const grant of grants) {
-      this.#queue.delete(grant.id);
-      this.hold(grant.id, grant.devices);
-    }
+    const grants = plan(this.#queue, this.devices, this.#held);
+    for (const grant of grants) this.hold(grant.id, grant.devices);
     for (const grant of grants) this.#onGrant(grant);
   }
 
   /** Why a run waits; null when it is not in the queue. */
   explain(id: string): { readonly reason: string; readonly position: number } | null {
     const waiting = this.#queue.get(id);
-    if (waiting === undefined) return null;
-    let position = 1;
-    for (const other of this.#queue.keys()) {
-      if (other === id) break;
-      position += 1;
-    }
+    const position = this.#queue.positionOf(id);
+    if (waiting === undefined || position === null) return null;
     const ofKind = this.devices.filter((device) => device.kind === waiting.kind);
     const free = ofKind.filter((device) => !this.#held.has(device.id)).length;
     const noun = waiting.kind === "nvidia" ? "GPU" : "CPU slot";
