@@ -10,9 +10,14 @@ import { openDirectoryStore } from "./directory/directory-store.ts";
 import { MemoryStore } from "./memory/memory-store.ts";
 import { RemoteError } from "./remote-error.ts";
 import { Retrier } from "./retry.ts";
+import { TransferBudget } from "./transfer-budget.ts";
 
 const live = new AbortController().signal;
 const impatient = new Retrier({ attempts: 3, firstDelayMs: 1, maxDelayMs: 2 }, systemClock);
+
+function budgetOf(requests: number): TransferBudget {
+  return new TransferBudget({ requests, requestsPerStore: requests, bytesPerSecond: null }, systemClock);
+}
 
 async function setUp(objects: Readonly<Record<string, string>> = {}) {
   const folder = await mkdtemp(join(tmpdir(), "trainyard-transfer-"));
@@ -94,7 +99,7 @@ test("folder keys make folders", async () => {
 test("an empty object gives way to the folder of the same name, whichever comes first", async () => {
   for (const concurrency of [1, 16]) {
     await using bundle = await setUp({ x: "", "x/1": "1", "x/2": "2", "x/y": "", "x/y/3": "3" });
-    const report = await downloadBucket(bundle.store, bundle.target, { signal: live, concurrency });
+    const report = await downloadBucket(bundle.store, bundle.target, { signal: live, budget: budgetOf(concurrency) });
     expect(await tree(bundle.target)).toEqual({ "x/1": "1", "x/2": "2", "x/y/3": "3" });
     expect(report.objects).toBe(3);
     expect(report.skipped.map(({ key }) => key).sort()).toEqual(["x", "x/y"]);
@@ -104,7 +109,7 @@ test("an empty object gives way to the folder of the same name, whichever comes 
 test("a file and a folder of one name end the transfer and are named", async () => {
   for (const concurrency of [1, 16]) {
     await using bundle = await setUp({ x: "file", "x/1": "1" });
-    const transfer = downloadBucket(bundle.store, bundle.target, { signal: live, concurrency });
+    const transfer = downloadBucket(bundle.store, bundle.target, { signal: live, budget: budgetOf(concurrency) });
     await expect(transfer).rejects.toMatchObject({ reason: "invalid", message: expect.stringContaining("'x'") });
   }
 });

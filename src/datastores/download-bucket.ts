@@ -1,26 +1,27 @@
 import { join } from "node:path";
 import { mkdir, mkdtemp, rm } from "../base/world-files.ts";
 import { systemClock } from "../base/clock.ts";
-import { forEachConcurrently } from "./concurrently.ts";
-import { type DataStore, isFileBacked, type StoredObject } from "./datastore.ts";
-import { downloadObject } from "./download-object.ts";
-import { codeOf, fileTrouble } from "./file-trouble.ts";
+import type { DataStore, StoredObject } from "./datastore.ts";
+import { downloadObjects, type Wanted } from "./download-objects.ts";
 import { FileTree } from "./file-tree.ts";
 import { keyToPath, PART_PREFIX } from "./key-path.ts";
-import { DEFAULT_RETRY_POLICY, Retrier } from "./retry.ts";
+import { RemoteError } from "./remote-error.ts";
+import type { Retrier } from "./retry.ts";
 import { Skips } from "./skips.ts";
+import { DEFAULT_TRANSFER_LIMITS, TransferBudget } from "./transfer-budget.ts";
 
-/** Objects under way at once, unless told otherwise: enough to hide the store's latency, few enough for old gateways. */
-const CONCURRENCY = 16;
+/** How often an object is asked for that is replaced again and again. */
+const MAX_VERSIONS = 4;
 
-export interface DownloadOptions {
+export interface BucketOptions {
   /** Only objects whose key begins with it, each under the rest of its key. */
   readonly prefix?: string;
   /** Objects to leave alone, by key. */
   readonly exclude?: (key: string) => boolean;
   readonly onObject?: (object: StoredObject) => void;
-  readonly concurrency?: number;
-  /** For answers that break off in the middle; the store itself is expected to be patient already. */
+  /** Without it one of this transfer alone. */
+  readonly budget?: TransferBudget;
+  /** Without it that of the store. */
   readonly retrier?: Retrier;
   readonly signal: AbortSignal;
 }
@@ -41,77 +42,120 @@ export interface Downloaded {
  * that would be one file end the transfer, for nobody can say which is meant. On failure the files that were
  * complete stay, for the caller to remove with the folder.
  */
-export async function downloadBucket(
-  store: DataStore,
-  directory: string,
-  options: DownloadOptions,
-): Promise<Downloaded> {
-  const { prefix = "", exclude = () => false, onObject = () => {}, concurrency = CONCURRENCY, signal } = options;
-  const retrier = options.retrier ?? new Retrier(DEFAULT_RETRY_POLICY, systemClock);
+export async function downloadBucket(store: DataStore, directory: string, options: BucketOptions): Promise<Downloaded> {
+  const { onObject = () => {}, signal } = options;
+  const budget = options.budget ?? new TransferBudget(DEFAULT_TRANSFER_LIMITS, systemClock);
+  const retrying = options.retrier === undefined ? {} : { retrier: options.retrier };
   await mkdir(directory, { recursive: true });
   const parts = await mkdtemp(join(directory, PART_PREFIX));
-  const tree = new FileTree(directory, store.label);
-  const skips = new Skips();
-  const count = { objects: 0, sizeBytes: 0, excluded: 0, parts: 0 };
-  const leaveOut = (gaveWay: readonly string[]): void => {
-    count.objects -= gaveWay.length;
-    for (const key of gaveWay) skips.add(key, "is empty and also the folder of other objects, so the folder was kept");
-  };
-
-  const bring = async (object: StoredObject, aborted: AbortSignal): Promise<void> => {
-    const target = keyToPath(object.key.slice(prefix.length));
-    if (target.kind === "refused") return skips.add(object.key, target.reason);
-    if (target.kind === "folder") {
-      if (object.sizeBytes > 0) return skips.add(object.key, "ends in '/' like a folder, and has content like a file");
-      return leaveOut(await tree.makeFolder(target.path));
-    }
-    count.parts += 1;
-    const part = join(parts, String(count.parts));
-    const arrived = await fetchObject(store, object, part, retrier, aborted);
-    count.objects += 1;
-    count.sizeBytes += arrived.sizeBytes;
-    leaveOut(await tree.place(part, target.path));
-    onObject(arrived);
-  };
-
+  const landing = new BucketLanding(directory, parts, store, options);
   try {
-    await forEachConcurrently(
-      (aborted) => store.list(prefix, aborted),
-      concurrency,
-      async (object, aborted) => {
-        if (exclude(object.key)) {
-          count.excluded += 1;
-          return;
+    const changed: Wanted[] = [];
+    for (
+      let wave: (aborted: AbortSignal) => AsyncGenerator<Wanted> = (aborted) => landing.wanted(aborted), version = 1;
+      ;
+      version += 1
+    ) {
+      for await (const outcome of downloadObjects(store, wave, { budget, ...retrying, signal })) {
+        if (outcome.kind === "arrived") {
+          await landing.place(outcome.wanted);
+          onObject(outcome.wanted.object);
         }
-        try {
-          await bring(object, aborted);
-        } catch (error) {
-          aborted.throwIfAborted();
-          throw nearEndTrouble(error, object, store);
-        }
-      },
-      signal,
-    );
+        if (outcome.kind === "gone") throw removedMeanwhile(store, outcome.wanted.object);
+        if (outcome.kind === "changed") changed.push({ ...outcome.wanted, object: outcome.now });
+      }
+      const again = changed.splice(0);
+      const [first] = again;
+      if (first === undefined) break;
+      if (version === MAX_VERSIONS) throw replacedAgain(store, first.object);
+      wave = async function* () {
+        yield* again;
+      };
+    }
   } finally {
     await rm(parts, { recursive: true, force: true });
   }
-  const { objects, sizeBytes, excluded } = count;
-  return { objects, sizeBytes, excluded, skippedCount: skips.count, skipped: skips.named };
+  return landing.report();
 }
 
-async function fetchObject(
-  store: DataStore,
-  object: StoredObject,
-  part: string,
-  retrier: Retrier,
-  signal: AbortSignal,
-): Promise<StoredObject> {
-  if (!isFileBacked(store)) return downloadObject(store, object, part, retrier, signal);
-  return { ...object, sizeBytes: await store.copyToFile(object.key, part, signal) };
+/** Which objects are wanted, and where they come to lie. */
+class BucketLanding {
+  readonly #parts: string;
+  readonly #store: DataStore;
+  readonly #tree: FileTree;
+  readonly #prefix: string;
+  readonly #exclude: (key: string) => boolean;
+  readonly #skips = new Skips();
+  #objects = 0;
+  #sizeBytes = 0;
+  #excluded = 0;
+  #begun = 0;
+
+  constructor(directory: string, parts: string, store: DataStore, options: BucketOptions) {
+    this.#parts = parts;
+    this.#store = store;
+    this.#tree = new FileTree(directory, store.label);
+    this.#prefix = options.prefix ?? "";
+    this.#exclude = options.exclude ?? (() => false);
+  }
+
+  async *wanted(signal: AbortSignal): AsyncGenerator<Wanted> {
+    for await (const object of this.#store.list(this.#prefix, signal)) {
+      const wanted = await this.#want(object);
+      if (wanted !== undefined) yield wanted;
+    }
+  }
+
+  async place({ object, path }: Wanted): Promise<void> {
+    this.#objects += 1;
+    this.#sizeBytes += object.sizeBytes;
+    this.#leaveOut(await this.#tree.place(path, this.#pathOf(object)));
+  }
+
+  report(): Downloaded {
+    return {
+      objects: this.#objects,
+      sizeBytes: this.#sizeBytes,
+      excluded: this.#excluded,
+      skippedCount: this.#skips.count,
+      skipped: this.#skips.named,
+    };
+  }
+
+  async #want(object: StoredObject): Promise<Wanted | undefined> {
+    const { key, sizeBytes } = object;
+    if (this.#exclude(key)) {
+      this.#excluded += 1;
+      return undefined;
+    }
+    const target = keyToPath(key.slice(this.#prefix.length));
+    if (target.kind === "refused") this.#skips.add(key, target.reason);
+    else if (target.kind === "file") {
+      this.#begun += 1;
+      return { object, path: join(this.#parts, String(this.#begun)) };
+    } else if (sizeBytes > 0) this.#skips.add(key, "ends in '/' like a folder, and has content like a file");
+    else this.#leaveOut(await this.#tree.makeFolder(target.path));
+    return undefined;
+  }
+
+  #pathOf({ key }: StoredObject): string {
+    return key.slice(this.#prefix.length);
+  }
+
+  #leaveOut(gaveWay: readonly string[]): void {
+    this.#objects -= gaveWay.length;
+    for (const key of gaveWay) {
+      this.#skips.add(key, "is empty and also the folder of other objects, so the folder was kept");
+    }
+  }
 }
 
-/** A full disk here is worth its own reason; any other trouble of this machine's files is not the store's. */
-function nearEndTrouble(error: unknown, object: StoredObject, store: DataStore): unknown {
-  const isFull = ["ENOSPC", "EDQUOT", "EFBIG"].includes(codeOf(error));
-  return isFull ? fileTrouble(error, `Object '${object.key}' of ${store.label} cannot be written here`) : error;
+function removedMeanwhile(store: DataStore, { key }: StoredObject): RemoteError {
+  const message = `Object '${key}' of ${store.label} was removed while it was being read.`;
+  return new RemoteError("object_missing", message, { retryable: false });
+}
+
+function replacedAgain(store: DataStore, { key }: StoredObject): RemoteError {
+  const message = `Object '${key}' of ${store.label} was replaced again and again while it was being read.`;
+  return new RemoteError("corrupted", message, { retryable: true });
 }

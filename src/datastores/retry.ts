@@ -10,6 +10,7 @@ import {
   type KeepsRemains,
   type StoredObject,
 } from "./datastore.ts";
+import { type RangeOutcome, type RangeReads, type RangeRequest, type RangeSink, readRangeOf } from "./range-reads.ts";
 import { RemoteError } from "./remote-error.ts";
 
 /** About 25 s of patience when every try fails at once; a store that asks for more time gets it. */
@@ -83,15 +84,20 @@ export function withRetry(store: DataStore, retrier: Retrier): DataStore {
   return new PatientStore(store, retrier);
 }
 
-class PatientStore implements DataStore, KeepsRemains, ContinuesPuts {
+/** The patience that a store was given with `withRetry`, for readers that take up by themselves what broke. */
+export function retrierOf(store: DataStore): Retrier | undefined {
+  return store instanceof PatientStore ? store.retrier : undefined;
+}
+
+class PatientStore implements DataStore, KeepsRemains, ContinuesPuts, RangeReads {
   readonly label: string;
+  readonly retrier: Retrier;
   readonly #store: DataStore;
-  readonly #retrier: Retrier;
 
   constructor(store: DataStore, retrier: Retrier) {
     this.label = store.label;
     this.#store = store;
-    this.#retrier = retrier;
+    this.retrier = retrier;
   }
 
   async *list(prefix: string, signal: AbortSignal, after?: string): AsyncGenerator<StoredObject> {
@@ -105,17 +111,21 @@ class PatientStore implements DataStore, KeepsRemains, ContinuesPuts {
         }
         return;
       } catch (error) {
-        await this.#retrier.waitOrThrow(`list '${prefix}'`, attempt, error, signal);
+        await this.retrier.waitOrThrow(`list '${prefix}'`, attempt, error, signal);
       }
     }
   }
 
   async read(key: string, offset: number, signal: AbortSignal): Promise<Readable> {
-    return this.#retrier.run(`read '${key}'`, async () => this.#store.read(key, offset, signal), signal);
+    return this.retrier.run(`read '${key}'`, async () => this.#store.read(key, offset, signal), signal);
+  }
+
+  async readRange(request: RangeRequest, sink: RangeSink, signal: AbortSignal): Promise<RangeOutcome> {
+    return readRangeOf(this.#store, request, sink, signal);
   }
 
   async head(key: string, signal: AbortSignal): Promise<StoredObject | undefined> {
-    return this.#retrier.run(`look up '${key}'`, async () => this.#store.head(key, signal), signal);
+    return this.retrier.run(`look up '${key}'`, async () => this.#store.head(key, signal), signal);
   }
 
   async put(key: string, content: Content, signal: AbortSignal, known?: StoredObject | null): Promise<StoredObject> {
@@ -126,7 +136,7 @@ class PatientStore implements DataStore, KeepsRemains, ContinuesPuts {
       now = undefined;
       return this.#store.put(key, content, signal, at);
     };
-    return this.#retrier.run(`put '${key}'`, attempt, signal);
+    return this.retrier.run(`put '${key}'`, attempt, signal);
   }
 
   continueUnfinished(prefix: string): void {
@@ -136,7 +146,7 @@ class PatientStore implements DataStore, KeepsRemains, ContinuesPuts {
   async discardUnfinished(prefix: string, signal: AbortSignal): Promise<void> {
     const store = this.#store;
     if (!keepsRemains(store)) return;
-    await this.#retrier.run(`discard '${prefix}'`, async () => store.discardUnfinished(prefix, signal), signal);
+    await this.retrier.run(`discard '${prefix}'`, async () => store.discardUnfinished(prefix, signal), signal);
   }
 
   async close(): Promise<void> {

@@ -19,6 +19,7 @@ import { collect, describeDataStore } from "../conformance.ts";
 import type { Content } from "../datastore.ts";
 import { type FailedTry, Retrier, withRetry } from "../retry.ts";
 import { downloadBucket } from "../download-bucket.ts";
+import { TransferBudget } from "../transfer-budget.ts";
 import { uploadTree } from "../upload-tree.ts";
 import { openS3Store, type S3Store, type S3StoreOptions } from "./s3-store.ts";
 import { failure } from "../../../test/fixtures/failure.ts";
@@ -443,7 +444,8 @@ function digest(bytes: Uint8Array): string {
 test("connections are kept and used again", async () => {
   await using bundle = await setUp();
   for (let i = 0; i < 60; i += 1) bundle.keep(`f${i}`, "x".repeat(i * 1000));
-  await downloadBucket(bundle.store, bundle.target, { concurrency: 4, signal: live });
+  const budget = new TransferBudget({ requests: 4, requestsPerStore: 4, bytesPerSecond: null }, systemClock);
+  await downloadBucket(bundle.store, bundle.target, { budget, signal: live });
   expect(bundle.count("list")).toBe(1);
   expect(bundle.count("get")).toBe(60);
   expect(bundle.server.connections).toBeLessThanOrEqual(5);
