@@ -15,7 +15,9 @@ function through<F extends (...args: never[]) => unknown>(kind: StepKind, call: 
   const plain = call as unknown as Plain;
   const stepped: Plain = (...args) => {
     const torn = announce(kind, String(args[named]));
-    return torn === undefined ? plain(...args) : tear(plain, torn, args);
+    if (torn === undefined) return plain(...args);
+    // With two paths the second argument is no content.
+    return named === 1 ? torn.afterwards() : tear(plain, torn, args);
   };
   return stepped as unknown as F;
 }
@@ -52,7 +54,11 @@ export const writeFile = throughLater("write", files.writeFile);
 
 export const chmodSync = through("change", sync.chmodSync);
 export const fchmodSync = through("change", sync.fchmodSync);
+export const linkSync = through("link", sync.linkSync, 1);
 export const mkdirSync = through("make", sync.mkdirSync);
+export const renameSync = through("rename", sync.renameSync, 1);
+export const unlinkSync = through("remove", sync.unlinkSync);
+export const utimesSync = through("change", sync.utimesSync);
 export const writeFileSync = through("write", sync.writeFileSync);
 
 export function openSync(path: string, flags: string | number, mode?: sync.Mode): number {

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { mkdir, open, rename, writeFile } from "./world-files.ts";
+import { copyFile, mkdir, open, rename, writeFile } from "./world-files.ts";
 import { spawn } from "./world-processes.ts";
 import { guardWorld, type Step } from "./world.ts";
 
@@ -65,4 +65,25 @@ test("opening and reading are no steps", async () => {
   await using handle = await open(path);
   expect(await handle.readFile("utf8")).toBe("text");
   expect(steps).toEqual([]);
+});
+
+test("a handle that was opened before the gate came asks it too", async () => {
+  await using place = await folder();
+  await using handle = await open(join(place.path, "log"), "a");
+  const kinds: string[] = [];
+  using _gate = guardWorld(({ kind }) => void kinds.push(kind));
+  await handle.appendFile("line");
+  await handle.sync();
+  expect(kinds).toEqual(["write", "sync"]);
+});
+
+test("a copy that is cut off makes no other file than its own", async () => {
+  await using place = await folder();
+  const path = join(place.path, "original");
+  await writeFile(path, "complete");
+  const afterwards = (): never => {
+    throw new Error("cut off");
+  };
+  using _gate = guardWorld(() => ({ bytes: 4, afterwards }));
+  await expect(copyFile(path, join(place.path, "copy"))).rejects.toThrow("cut off");
 });
