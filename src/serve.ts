@@ -23,7 +23,7 @@ import { findDevices } from "./engines/local/devices.ts";
 import { pathFor } from "./environments/learner-path.ts";
 import { writeProgramFolder } from "./environments/program-folder.ts";
 import { homeEnvironments } from "./home-environments.ts";
-import { prepareHome, removeUnfinishedUploads } from "./home-folders.ts";
+import { prepareHome, removeUnfinished } from "./home-folders.ts";
 import { createApp } from "./server/app.ts";
 import { acquireHomeLock } from "./store/sqlite/home-lock.ts";
 import { openSqliteStore } from "./store/sqlite/open.ts";
@@ -39,7 +39,7 @@ export async function serve(options: ServeOptions): Promise<number> {
 
   await prepareHome(home);
   using _lock = await acquireHomeLock(home);
-  await removeUnfinishedUploads(home);
+  await removeUnfinished(home);
   await using server = await startServer(home, settings);
   const serverFile = await writeServerFile(home, server.url);
   process.stdout.write(`Trainyard is ready at ${server.url} (home: ${home})\n`);

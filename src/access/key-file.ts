@@ -25,7 +25,7 @@ export async function readKeyFile(path: string): Promise<string | undefined> {
  * False when somebody else made one first, which is then left alone.
  */
 export async function createKeyFile(path: string, text: string): Promise<boolean> {
-  const draft = `${path}.${randomBytes(6).toString("hex")}`;
+  const draft = `${path}.draft-${randomBytes(6).toString("hex")}`;
   try {
     {
       await using file = await open(draft, "wx", 0o600);
@@ -42,6 +42,11 @@ export async function createKeyFile(path: string, text: string): Promise<boolean
   }
   await syncFolder(dirname(path));
   return true;
+}
+
+/** A key file that a crash kept from getting, or from losing, its second name. It may hold a key that is in use. */
+export function isKeyDraft(name: string): boolean {
+  return /\.draft-[0-9a-f]{12}$/.test(name);
 }
 
 function hasCode(error: unknown, code: string): boolean {
