@@ -20,20 +20,30 @@ export interface DispatcherParts {
 
 /** Makes a grant durable and hands the run on. A run that was stopped or removed meanwhile gives its devices back. */
 export async function dispatch(parts: DispatcherParts, grant: Grant, signal: AbortSignal): Promise<void> {
-  const { id, devices } = grant;
+  const { id } = grant;
   while (!signal.aborted) {
     try {
-      const message = `Devices granted: ${devices.join(", ")}.`;
-      parts.carry(await parts.book.advance(id, "downloading", { devices }, message));
+      const granted = await write(parts, grant);
+      if (granted === null) parts.release(id);
+      else parts.carry(granted);
       return;
     } catch (error) {
-      if (error instanceof ServiceError && (error.code === "illegal_transition" || error.code === "run_not_found")) {
-        parts.release(id);
-        return;
-      }
       parts.log.error({ runId: id, error: messageOf(error) }, "a grant could not be written; trying again");
       // An aborted sleep ends the loop; the next server grants anew.
       await parts.clock.sleep(RETRY_MS, signal).catch(() => undefined);
     }
+  }
+}
+
+/** Null when the run waits no longer. A write that was done though its answer was an error is found to be there. */
+async function write({ book }: DispatcherParts, { id, devices }: Grant): Promise<Run | null> {
+  try {
+    return await book.advance(id, "downloading", { devices }, `Devices granted: ${devices.join(", ")}.`);
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    if (error.code === "run_not_found") return null;
+    if (error.code !== "illegal_transition") throw error;
+    const run = await book.get(id);
+    return run.devices.length > 0 ? run : null;
   }
 }
