@@ -8,6 +8,7 @@ import { readBootId } from "./proc.ts";
 import { becomeShim, PreparedShells } from "./prepared-shells.ts";
 import { NO_TRACKER, type ProcessTracker } from "./process-tracker.ts";
 import { type Claim, readEnd, recordPrefix, writeMemoryRecord } from "./records.ts";
+import { ShimLiveness } from "./shim-liveness.ts";
 import { findClaim, type StartedShim, startShim } from "./start.ts";
 import { askToEnd, isShimAlive, removeWhenEmpty, sweep } from "./termination.ts";
 import { closeTrainingLog } from "./training-log.ts";
@@ -49,6 +50,7 @@ class LocalEngine implements Engine {
   readonly #tracker: ProcessTracker;
   readonly #deviceUse: DeviceUse;
   readonly #shells: PreparedShells;
+  readonly #liveness: ShimLiveness;
   /** The shims that this process has started and that have not been swept up: their end comes as an event. */
   readonly #children = new Map<string, StartedShim>();
   readonly #departures = new Map<string, Departure>();
@@ -60,6 +62,7 @@ class LocalEngine implements Engine {
     this.#tracker = options.tracker ?? NO_TRACKER;
     this.#deviceUse = options.deviceUse ?? askNvidiaDriver();
     this.#shells = new PreparedShells(this.#tracker, this.#clock);
+    this.#liveness = new ShimLiveness(this.#clock);
   }
 
   async start(task: LearnerTask, signal: AbortSignal): Promise<Handle> {
@@ -119,7 +122,7 @@ class LocalEngine implements Engine {
     const learner = fromHandle(handle);
     const either = AbortSignal.any([signal, this.#closing.signal]);
     either.throwIfAborted();
-    using watch = watchLearner(learner, this.#children.get(learnerKey(learner)), this.#clock, either);
+    using watch = watchLearner(learner, this.#children.get(learnerKey(learner)), this.#liveness, either);
     for (;;) {
       const observed = await this.observe(handle);
       if (observed.status !== "running") {

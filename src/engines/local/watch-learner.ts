@@ -1,12 +1,8 @@
 import { type FSWatcher, watch } from "node:fs";
-import type { Clock } from "../../base/clock.ts";
 import { type LearnerHandle, learnerKey } from "./learner-handle.ts";
 import { endRecord } from "./records.ts";
+import type { ShimLiveness } from "./shim-liveness.ts";
 import type { StartedShim } from "./start.ts";
-import { isShimAlive } from "./termination.ts";
-
-/** How often the shim of a learner that another process has started is looked at: its record wakes us, its sudden death does not. */
-const LIVENESS_MS = 1_000;
 
 export interface LearnerWatch extends Disposable {
   /** Resolves when it is worth looking at the learner again; at once when something happened since the last call. */
@@ -15,15 +11,15 @@ export interface LearnerWatch extends Disposable {
 
 /**
  * Wakes its caller when a learner may have ended: by the end of its shim, where that is our own child; else by a change of
- * its end record, and by the clock for a shim that was killed before it could write one. `changed` rejects on abort.
+ * its end record, and by the looks at all of them for a shim that was killed before it could write one. `changed` rejects on abort.
  */
 export function watchLearner(
   learner: LearnerHandle,
   child: StartedShim | undefined,
-  clock: Clock,
+  liveness: ShimLiveness,
   signal: AbortSignal,
 ): LearnerWatch {
-  return child === undefined ? watchRecord(learner, clock, signal) : watchChild(child, signal);
+  return child === undefined ? watchRecord(learner, liveness, signal) : watchChild(child, signal);
 }
 
 function watchChild(child: StartedShim, signal: AbortSignal): LearnerWatch {
@@ -43,23 +39,23 @@ function watchChild(child: StartedShim, signal: AbortSignal): LearnerWatch {
   };
 }
 
-function watchRecord(learner: LearnerHandle, clock: Clock, signal: AbortSignal): LearnerWatch {
-  const record = { isChanged: false, wake: new AbortController() };
-  const watcher = tryWatch(endRecord(learnerKey(learner)), () => {
-    record.isChanged = true;
-    record.wake.abort();
-  });
+function watchRecord(learner: LearnerHandle, liveness: ShimLiveness, signal: AbortSignal): LearnerWatch {
+  let next = Promise.withResolvers<void>();
+  const wake = (): void => next.resolve();
+  const watcher = tryWatch(endRecord(learnerKey(learner)), wake);
+  const looks = liveness.watch(learner, wake);
+  signal.addEventListener("abort", wake, { once: true });
   return {
     changed: async () => {
-      const either = AbortSignal.any([signal, record.wake.signal]);
-      while (!record.isChanged && isShimAlive(learner)) {
-        await clock.sleep(LIVENESS_MS, either).catch(() => undefined);
-        signal.throwIfAborted();
-      }
-      record.isChanged = false;
-      record.wake = new AbortController();
+      await next.promise;
+      signal.throwIfAborted();
+      next = Promise.withResolvers<void>();
     },
-    [Symbol.dispose]: () => watcher?.close(),
+    [Symbol.dispose]: () => {
+      signal.removeEventListener("abort", wake);
+      looks[Symbol.dispose]();
+      watcher?.close();
+    },
   };
 }
 
