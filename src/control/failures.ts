@@ -125,7 +125,7 @@ export function outcomeOfStaging(error: unknown, context: FailureContext): RunOu
     const cause = error.code === "environment_unavailable" ? "environment_missing" : "start_failed";
     return failed(context, cause, error.message, error.hint);
   }
-  if (error instanceof EngineError || isSystemError(error)) {
+  if (error instanceof EngineError || isSystemError(error) || isTimeout(error)) {
     const hint = "Submit it again; if it fails again, the server's log has more.";
     return failed(context, "start_failed", `The run could not be started: ${messageOf(error)}.`, hint);
   }
@@ -141,6 +141,11 @@ export function isPassingTrouble(error: unknown): boolean {
 /** An error of a system call: its code names what the machine refused. */
 function isSystemError(error: unknown): boolean {
   return error instanceof Error && "syscall" in error;
+}
+
+/** What AbortSignal.timeout rejects with: a learner that did not come up in time. */
+function isTimeout(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "TimeoutError";
 }
 
 function isDiskFull(error: unknown): boolean {
