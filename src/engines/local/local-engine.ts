@@ -63,6 +63,8 @@ class LocalEngine implements Engine {
     this.#deviceUse = options.deviceUse ?? askNvidiaDriver();
     this.#shells = new PreparedShells(this.#tracker, this.#clock);
     this.#liveness = new ShimLiveness(this.#clock);
+    // For the first run after the start of a server, too.
+    this.#shells.expectNext();
   }
 
   async start(task: LearnerTask, signal: AbortSignal): Promise<Handle> {

@@ -14,14 +14,17 @@ const trackers = await findTrackers(import.meta.filename, systemClock);
 describe.skipIf(trackers.length === 0).for(trackers.map((tracker) => [tracker.name, tracker] as const))(
   "a shell that stands by, by %s,",
   ([, tracker]) => {
-    it("becomes a learner that differs in nothing from one that was started anew", async () => {
+    it.each([
+      ["names of variables", {}],
+      ["a name that no shell can assign to", { "a-b.c": "1" }],
+    ])("becomes a learner that differs in nothing from one that was started anew, with %s", async (_what, more) => {
       await using place = await localSetup(tracker);
       const engine = place.connect();
       const command = `cat; tr '\\0' '\\n' </proc/$$/environ | sort; pwd; ls /proc/$$/fd; umask; echo "it's" 'a "word"' \\\\ '$HOME'
 printf '%s' last`;
       const change = {
         workingDirectory: "/usr",
-        env: { PATH: "/usr/bin:/bin", QUOTES: `'"\\$(x)\``, LINES: "a\n\nb\n", _: "" },
+        env: { PATH: "/usr/bin:/bin", QUOTES: `'"\\$(x)\``, LINES: "a\n\nb\n", _: "", ...more },
       };
       const anew = await runToEnd(engine, await place.taskFor(command, change));
       const prepared = await runPrepared(place, engine, await place.taskFor(command, change));

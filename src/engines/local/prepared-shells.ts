@@ -113,14 +113,25 @@ export async function becomeShim(
   clock: Clock,
 ): Promise<StartedShim> {
   const { file, args, env } = shimCommand(task, enclosure, []);
-  const environment = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-  const words = ["/usr/bin/env", "-i", "--", ...environment, file, ...args];
   const log = join(task.directory, TRAINING_LOG);
-  const script = `cd ${quoted(task.workingDirectory)} && exec ${words.map(quoted).join(" ")} </dev/null >>${quoted(log)} 2>&1\nexit\n`;
+  const words = `${execIn(env)} ${[file, ...args].map(quoted).join(" ")}`;
+  const script = `cd ${quoted(task.workingDirectory)} && unset PWD OLDPWD && ${words} </dev/null >>${quoted(log)} 2>&1\nexit\n`;
   announce("spawn", `${file} of ${task.runId}, in a shell that stood by`);
   // A shell leaves out NUL characters, which no command line can hold.
   shell.stdin?.end(script.includes("\0") ? "exit\n" : script);
   return followShim(shell, clock);
+}
+
+/**
+ * The shell itself has no environment, so what it is given for the time of `exec` is all that its successor gets. Names that no shell can
+ * assign to need another program to set them, which takes half a millisecond.
+ */
+function execIn(env: Readonly<Record<string, string>>): string {
+  const entries = Object.entries(env);
+  if (entries.every(([name]) => /^[A-Za-z_]\w*$/.test(name))) {
+    return `${entries.map(([name, value]) => `${name}=${quoted(value)}`).join(" ")} exec`;
+  }
+  return `exec /usr/bin/env -i -- ${entries.map(([name, value]) => quoted(`${name}=${value}`)).join(" ")}`;
 }
 
 function quoted(word: string): string {
