@@ -175,7 +175,7 @@ class LocalEngine implements Engine {
       recorded?.status === "exited" && recorded.exitCode !== 0 && ranOutOfMemory
         ? { ...recorded, outOfMemory: true }
         : recorded;
-    if (end?.status === "exited") await closeTrainingLog(learner.directory, end.exitCode);
+    if (end?.status === "exited") await closeTrainingLog(learner.directory, end.exitCode, end.endedAt);
     return end;
   }
 
