@@ -90,6 +90,7 @@ async function startServer(home: string, settings: Settings): Promise<RunningSer
       error: (fields, message) => app.log.error(fields, message),
     },
     retentionDays: settings.retentionDays,
+    deleteUndoMs: settings.deleteUndoMs,
     stopGraceMs: settings.stopGraceMs,
     pathFor: async (environment) =>
       pathFor(environment, await writeProgramFolder(environment, join(home, "environments"))),

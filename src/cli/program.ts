@@ -17,6 +17,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   results: async () => (await import("./commands/results.ts")).addResults,
   stop: async () => (await import("./commands/stop.ts")).addStop,
   delete: async () => (await import("./commands/delete.ts")).addDelete,
+  undelete: async () => (await import("./commands/delete.ts")).addUndelete,
+  retention: async () => (await import("./commands/retention.ts")).addRetention,
   check: async () => (await import("./commands/check.ts")).addCheck,
   convert: async () => (await import("./commands/convert.ts")).addConvert,
   credentials: async () => (await import("./commands/credentials.ts")).addCredentials,

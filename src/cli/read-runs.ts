@@ -6,6 +6,7 @@ const PAGE = 1000;
 interface RunFilter {
   readonly state?: RunStateName[] | undefined;
   readonly name?: string | undefined;
+  readonly deleted?: boolean | undefined;
 }
 
 /** The newest runs, page by page: at most `wanted`, which may be infinite, and whether there are more. */

@@ -4,6 +4,7 @@ import { LOG_COMPLETE_HEADER, LOG_SIZE_HEADER, routePaths } from "../contract/ro
 import type { EventList, FailureView, ResultList, RunView } from "../contract/run.ts";
 import type { EnvironmentView } from "../contract/environment.ts";
 import type { Problem } from "../contract/problem.ts";
+import type { RetentionView } from "../contract/retention.ts";
 
 /**
  * A server for the tests of client and command lines: it speaks the contract over real HTTP on loopback, about runs
@@ -23,6 +24,9 @@ export class ScriptedServer implements AsyncDisposable {
   readonly requests: string[] = [];
   /** Taken from the front, one for each request: cut the connection, before the answer or in the middle of a log. */
   readonly faults: ("cut" | "cut-body" | "cut-after-work" | Problem)[] = [];
+  /** Until when a deletion can be taken back; null where it is for good. */
+  undoUntil: string | null = null;
+  retention: RetentionView | undefined;
   /** What a new submission becomes. */
   nextRun: RunView | undefined;
   readonly #server = createServer((request, response) => void this.#answer(request, response));
@@ -104,13 +108,15 @@ export class ScriptedServer implements AsyncDisposable {
     if (request.headers.authorization !== `Bearer ${this.token}`)
       return problem(401, "unauthenticated", "not_authenticated");
     if (url.pathname === routePaths.listFrameworks.path) return { status: 200, json: { frameworks: this.frameworks } };
+    if (url.pathname === routePaths.planRetention.path) return { status: 200, json: this.retention };
     if (url.pathname.startsWith(routePaths.listEnvironments.path)) return await this.#environments(request, url);
     const [, id, what] = /^\/api\/v1\/runs(?:\/([^/]+)(?:\/(\w+))?)?$/.exec(url.pathname) ?? [];
     if (id === undefined) return request.method === "POST" ? await this.#submit(request) : this.#list(url);
     if (!this.runs.some((run) => run.id === id)) {
       return problem(404, "not_found", "run_not_found", `No run has the id '${id}'.`);
     }
-    if (request.method === "DELETE") return this.#delete(id);
+    if (request.method === "DELETE") return this.#delete(id, url.searchParams.get("now") === "true");
+    if (what === "restore") return this.#restore(id);
     if (what === "stop") return await this.#stop(id, request);
     if (what === "log") return await this.#log(id, url);
     if (what === "events") return { status: 200, json: { events: this.events.get(id) ?? [] } };
@@ -146,6 +152,7 @@ export class ScriptedServer implements AsyncDisposable {
     const states = query.get("state")?.split(",");
     const found = this.runs.filter(
       (run) =>
+        (run.deletedAt !== null) === (query.get("deleted") === "true") &&
         (states === undefined || states.includes(run.state)) &&
         (query.get("name") ?? run.name) === run.name &&
         run.id.startsWith(query.get("idPrefix") ?? ""),
@@ -211,7 +218,12 @@ export class ScriptedServer implements AsyncDisposable {
     return { status: 202, json: this.#run(id) };
   }
 
-  #delete(id: string): Answer {
+  #restore(id: string): Answer {
+    this.change(id, { deletedAt: null, undoUntil: null });
+    return { status: 200, json: this.#run(id) };
+  }
+
+  #delete(id: string, isNow: boolean): Answer {
     if (this.#run(id).endedAt === null) {
       return problem(
         409,
@@ -219,6 +231,10 @@ export class ScriptedServer implements AsyncDisposable {
         "run_not_ended",
         `Run '${id}' is ${this.#run(id).state} and cannot be deleted yet.`,
       );
+    }
+    if (this.undoUntil !== null && !isNow) {
+      this.change(id, { deletedAt: "2026-11-26T02:00:00.000Z", undoUntil: this.undoUntil });
+      return { status: 202, json: this.#run(id) };
     }
     this.runs.splice(this.runs.indexOf(this.#run(id)), 1);
     return { status: 204, json: undefined };
@@ -275,6 +291,8 @@ export function scriptedRun(fields: Partial<RunView> & { readonly id: string }):
     endedAt: "2017-10-26T11:18:51.123Z",
     changedAt: "2017-10-26T11:18:51.123Z",
     stopRequestedAt: null,
+    deletedAt: null,
+    undoUntil: null,
     framework: { name: "tensorflow", version: "1.2-py3", python: null, requirements: null, environment: null },
     command: "python3 convolutional_network.py",
     devices: [],

@@ -72,6 +72,15 @@ export const SETTINGS = {
       "How long the details of a run are kept after its end; then its history and its run directory are removed. A run that has not ended is never removed, and nothing in a bucket ever is.",
     fromText: asNumber,
   }),
+  "delete.undo_minutes": setting({
+    type: "number",
+    schema: number(0, 527_040),
+    default: "60",
+    example: "1440",
+    meaning:
+      "How long the deletion of a run can be taken back with `trainyard undelete`; until then its run directory stays on the disk. 0 removes it at once.",
+    fromText: asNumber,
+  }),
   "devices.cpu_slots": setting({
     type: "number or auto",
     schema: orWord(wholeNumber(1, 1024), "auto", "a whole number from 1 to 1024, or the word auto"),

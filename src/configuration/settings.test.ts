@@ -45,6 +45,7 @@ test("without any source every setting has its default", () => {
     listen: { host: "127.0.0.1", port: 7878 },
     logLevel: "info",
     retentionDays: 7,
+    deleteUndoMs: 3_600_000,
     cpuSlots: null,
     stopGraceMs: 30_000,
     directoryRoots: [],
@@ -73,6 +74,7 @@ test("the file sets everything", async () => {
 listen: "[::1]:0"
 log: {level: debug}
 retention: {days: forever}
+delete: {undo_minutes: 1.5}
 devices: {cpu_slots: 8}
 stop: {grace_seconds: 0.5}
 stores:
@@ -101,6 +103,7 @@ environments:
     listen: { host: "::1", port: 0 },
     logLevel: "debug",
     retentionDays: null,
+    deleteUndoMs: 90_000,
     cpuSlots: 8,
     stopGraceMs: 500,
     directoryRoots: ["/srv/data"],

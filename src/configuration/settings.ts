@@ -16,6 +16,7 @@ export interface Settings {
   readonly logLevel: "debug" | "info" | "warn" | "error";
   /** Null keeps details for ever. */
   readonly retentionDays: number | null;
+  readonly deleteUndoMs: number;
   /** Null: one for each core, and at least 4. */
   readonly cpuSlots: number | null;
   readonly stopGraceMs: number;
@@ -60,6 +61,7 @@ function settingsOf(values: SettingValues): Settings {
     listen: values.listen,
     logLevel: values["log.level"],
     retentionDays: values["retention.days"],
+    deleteUndoMs: values["delete.undo_minutes"] * 60_000,
     cpuSlots: values["devices.cpu_slots"],
     stopGraceMs: values["stop.grace_seconds"] * 1000,
     directoryRoots: values["stores.directory.roots"],

@@ -9,12 +9,14 @@ export const routePaths = {
   getRun: { method: "GET", path: "/api/v1/runs/{id}" },
   stopRun: { method: "POST", path: "/api/v1/runs/{id}/stop" },
   deleteRun: { method: "DELETE", path: "/api/v1/runs/{id}" },
+  restoreRun: { method: "POST", path: "/api/v1/runs/{id}/restore" },
   readLog: { method: "GET", path: "/api/v1/runs/{id}/log" },
   listEvents: { method: "GET", path: "/api/v1/runs/{id}/events" },
   listEnvironments: { method: "GET", path: "/api/v1/environments" },
   buildEnvironment: { method: "POST", path: "/api/v1/environments" },
   removeEnvironment: { method: "DELETE", path: "/api/v1/environments/{id}" },
   listFrameworks: { method: "GET", path: "/api/v1/frameworks" },
+  planRetention: { method: "GET", path: "/api/v1/retention" },
   listResults: { method: "GET", path: "/api/v1/runs/{id}/results" },
 } as const satisfies Record<string, { readonly method: "GET" | "POST" | "DELETE"; readonly path: string }>;
 

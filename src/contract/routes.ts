@@ -2,6 +2,7 @@ import { z } from "zod";
 import { EnvironmentBuild, EnvironmentList, EnvironmentOrder } from "./environment.ts";
 import { FrameworkList } from "./framework.ts";
 import { Problem } from "./problem.ts";
+import { RetentionView } from "./retention.ts";
 import { routePaths } from "./route-paths.ts";
 import { EventList, ResultList, RunList, RunStateName, RunView } from "./run.ts";
 
@@ -34,6 +35,8 @@ const States = z
   .union([z.string(), z.array(z.string())])
   .transform((value) => (Array.isArray(value) ? value : [value]).flatMap((part) => part.split(",")))
   .pipe(z.array(RunStateName));
+
+const Flag = z.enum(["true", "false"]).transform((word) => word === "true");
 
 const WAIT_LIMIT_S = 60;
 
@@ -82,6 +85,7 @@ export const routes = {
       name: z.string().max(500).optional(),
       idPrefix: z.string().max(64).optional(),
       limit: z.coerce.number().int().min(1).max(1000).default(100),
+      deleted: Flag.optional(),
       cursor: z.string().max(200).optional(),
     }),
     answers: { 200: RunList, 400: Problem },
@@ -118,9 +122,34 @@ export const routes = {
     ...routePaths.deleteRun,
     summary: "Delete the service's history of a run that has ended; the results bucket is left alone",
     access: "token",
+    description:
+      "202 with the run while it can be taken back, until its `undoUntil`; no list shows it meanwhile. With `now=true`, or where the server " +
+      "leaves no time for that, it is gone with 204. May be repeated.",
     body: "none",
     params: RunParams,
-    answers: { 204: null, 404: Problem, 409: Problem },
+    query: z.object({ now: Flag.default(false) }),
+    answers: { 202: RunView, 204: null, 404: Problem, 409: Problem },
+  },
+  restoreRun: {
+    operationId: "restoreRun",
+    ...routePaths.restoreRun,
+    summary: "Take the deletion of a run back",
+    description: "A run that is not deleted stays as it is.",
+    access: "token",
+    body: "none",
+    params: RunParams,
+    answers: { 200: RunView, 404: Problem },
+  },
+  planRetention: {
+    operationId: "planRetention",
+    ...routePaths.planRetention,
+    summary: "Say which runs would be forgotten now, which stay and why",
+    description:
+      "Changes nothing. Lists the runs that ended first; `truncated` says that there are more, which are younger.",
+    access: "token",
+    body: "none",
+    query: z.object({ limit: z.coerce.number().int().min(1).max(1000).default(100) }),
+    answers: { 200: RetentionView },
   },
   readLog: {
     operationId: "readLog",

@@ -47,6 +47,9 @@ export const RunView = z
     endedAt: Time.nullable(),
     changedAt: Time,
     stopRequestedAt: Time.nullable(),
+    /** Set while the run is deleted and can still be taken back, until `undoUntil`. */
+    deletedAt: Time.nullable(),
+    undoUntil: Time.nullable(),
     framework: z.object({
       name: z.string(),
       version: z.string(),

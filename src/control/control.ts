@@ -8,9 +8,11 @@ import type { Store } from "../store/store.ts";
 import { Definitions } from "./definitions.ts";
 import { createDuties, type Duties } from "./duties.ts";
 import type { Machine } from "./machine.ts";
+import { holdsOnlyCopyOf } from "./only-copy.ts";
 import { prepareAndStart } from "./preparation.ts";
 import { runRemains } from "./run-remains.ts";
 import type { ServiceLog } from "./service-log.ts";
+import { timeMemoryIn } from "./time-memory.ts";
 import { Trash } from "./trash.ts";
 
 export interface ControlParts {
@@ -27,6 +29,8 @@ export interface ControlParts {
   readonly stopGraceMs: number;
   /** Null keeps ended runs for ever. */
   readonly retentionDays: number | null;
+  /** How long a deleted run can be taken back; 0, or left out, removes it at once. */
+  readonly deleteUndoMs?: number;
   pathFor(environment: Environment): Promise<string>;
   /** Seals credentials before they are stored; `context` binds an envelope to its run. */
   readonly keyring: {
@@ -61,5 +65,7 @@ export function createControl(parts: ControlParts): Control {
     },
     remains: runRemains({ ...parts, definitions, openCredentials }),
     companions: [],
+    timeMemory: timeMemoryIn(home),
+    holdsOnlyCopy: async (run) => holdsOnlyCopyOf(home, run),
   });
 }

@@ -6,15 +6,20 @@ import { messageOf } from "./failures.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { resume } from "./rescuer.ts";
 import { keepForgetting } from "./retention.ts";
+import { DAY_MS } from "./retention-decision.ts";
 import { RunBook } from "./run-book.ts";
 import { RunService, type RunServiceParts } from "./run-service.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { ServiceLog } from "./service-log.ts";
 import type { Definitions } from "./definitions.ts";
 import type { Trash } from "./trash.ts";
+import { TrustedTime, type TimeMemory } from "./trusted-time.ts";
 
 /** What touches files, buckets and programs is passed in, so that the simulation can drive the rest without any. */
-export interface DutyParts extends Omit<RunServiceParts, "book" | "scheduler" | "lifecycle" | "definitions" | "trash"> {
+export interface DutyParts extends Omit<
+  RunServiceParts,
+  "book" | "scheduler" | "lifecycle" | "definitions" | "trash" | "retention"
+> {
   readonly log: ServiceLog;
   readonly preparation: Preparation;
   readonly remains: RunRemains;
@@ -23,6 +28,12 @@ export interface DutyParts extends Omit<RunServiceParts, "book" | "scheduler" | 
   readonly trash: RunServiceParts["trash"] & Pick<Trash, "recover">;
   /** Null keeps ended runs for ever. */
   readonly retentionDays: number | null;
+  /** How long a deleted run can be taken back; 0, or left out, removes it at once. */
+  readonly deleteUndoMs?: number;
+  /** What outlives the process of the time; left out, nothing does. */
+  readonly timeMemory?: TimeMemory;
+  /** Whether the run directory has results that no bucket has. Left out: none has. */
+  holdsOnlyCopy?(run: Run): Promise<boolean>;
 }
 
 export interface Duties {
@@ -55,7 +66,11 @@ export function createDuties(parts: DutyParts): Duties {
     supervise(dispatch({ book, clock, log, carry, release }, grant, ending.signal));
   });
   const lifecycle = new Lifecycle({ ...parts, book, onDevicesFree: (id) => scheduler.release(id) });
-  const runs = new RunService({ ...parts, book, scheduler, lifecycle });
+  const rules = { days: parts.retentionDays, undoMs: parts.deleteUndoMs ?? 0 };
+  const time = new TrustedTime(clock, parts.timeMemory, Math.max(rules.undoMs, (rules.days ?? 0) * DAY_MS));
+  const holdsOnlyCopy = async (run: Run): Promise<boolean> => (await parts.holdsOnlyCopy?.(run)) ?? false;
+  const retention = { rules, time, holdsOnlyCopy };
+  const runs = new RunService({ ...parts, book, scheduler, lifecycle, retention });
 
   return {
     runs,
@@ -64,8 +79,8 @@ export function createDuties(parts: DutyParts): Duties {
     lifecycle,
     start: async () => {
       await resume({ store, scheduler, lifecycle, trash, log, machine: parts.machine });
-      const remove = async (id: string): Promise<void> => runs.remove(id, { account: "retention" });
-      supervise(keepForgetting({ store, clock, log, days: parts.retentionDays, remove }, ending.signal));
+      const remove = async (run: Run): Promise<void> => runs.forget(run);
+      supervise(keepForgetting({ ...retention, store, clock, log, remove }, ending.signal));
       supervise(parts.definitions.sweep(ending.signal));
     },
     stop: async () => {

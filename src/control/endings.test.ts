@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { pendingRun } from "../../test/fixtures/pending-run.ts";
 import type { Ending, Handle } from "../engines/engine.ts";
-import { awaitEndings, outcomeOfEndings, type LearnerEnding } from "./endings.ts";
+import { awaitEndings, isDecided, outcomeOfEndings, type LearnerEnding } from "./endings.ts";
 
 const context = () => ({ phase: "running", attempt: 1, logTail: [] }) as const;
 
@@ -10,7 +10,8 @@ function exited(learner: number, exitCode: number, atMs: number): LearnerEnding 
   return { learner, ending, seenAt: new Date(atMs + 1000) };
 }
 
-const stoppedAt = (ms: number) => pendingRun({ stopRequestedAt: new Date(ms) });
+/** `graceMs` is null where the wish came after the program's end. */
+const stopped = (graceMs: number | null) => pendingRun({ stopRequestedAt: new Date(5000), stopGraceMs: graceMs });
 
 test("a run completes only if every learner ended with 0", () => {
   expect(outcomeOfEndings([exited(1, 0, 1), exited(2, 0, 2)], pendingRun(), context)).toEqual({ state: "completed" });
@@ -32,20 +33,32 @@ test("a learner that nobody saw end makes the run fail as lost", () => {
 });
 
 test("a program that ended before the wish to stop keeps its own outcome; after it the run is canceled", () => {
-  expect(outcomeOfEndings([exited(1, 0, 1000)], stoppedAt(5000), context)).toEqual({ state: "completed" });
-  expect(outcomeOfEndings([exited(1, 3, 1000)], stoppedAt(5000), context)).toMatchObject({ state: "failed" });
-  for (const code of [0, 1, 143]) {
-    expect(outcomeOfEndings([exited(1, code, 6000)], stoppedAt(5000), context)).toEqual({ state: "canceled" });
+  for (const [code, state] of [
+    [0, "completed"],
+    [3, "failed"],
+  ] as const) {
+    expect(outcomeOfEndings([exited(1, code, 1000)], stopped(null), context)).toMatchObject({ state });
   }
 });
 
-test("a run of several learners ends with its last, so a stop before that cancels it", () => {
-  const endings = [exited(1, 0, 1000), exited(2, 0, 6000)];
-  expect(outcomeOfEndings(endings, stoppedAt(5000), context)).toEqual({ state: "canceled" });
-});
+test.each([-315_360_000_000, -3_600_000, -1000, 4992, 5000, 6000, 315_360_000_000])(
+  "a program that was asked to stop is canceled though the clock says that it ended at %d and was asked at 5000",
+  (endedAtMs) => {
+    for (const code of [0, 1, 143]) {
+      expect(outcomeOfEndings([exited(1, code, endedAtMs)], stopped(0), context)).toEqual({ state: "canceled" });
+    }
+  },
+);
 
-test("a file's time that lags by a kernel tick does not make a stopped program a failed one", () => {
-  expect(outcomeOfEndings([exited(1, 143, 4992)], stoppedAt(5000), context)).toEqual({ state: "canceled" });
+const running = { status: "running" } as const;
+
+test("an outcome stands once every learner has ended, or one of them not as a success", () => {
+  const ended = (code: number) => exited(1, code, 1).ending;
+  expect(isDecided([running])).toBe(false);
+  expect(isDecided([ended(0), running])).toBe(false);
+  expect(isDecided([ended(1), running])).toBe(true);
+  expect(isDecided([running, { status: "lost", reason: "no record" }])).toBe(true);
+  expect(isDecided([ended(0), ended(0)])).toBe(true);
 });
 
 test("only a run of several learners says which of them failed", () => {

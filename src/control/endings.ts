@@ -1,5 +1,5 @@
 import type { Run, RunOutcome } from "../domain/run.ts";
-import type { Ending, Engine, Handle } from "../engines/engine.ts";
+import type { Ending, Engine, Handle, Observation } from "../engines/engine.ts";
 import { failed, outcomeOfExit, outcomeOfLackOfMemory, type FailureContext } from "./failures.ts";
 
 /** The end of one learner, and when this process learned of it. */
@@ -42,12 +42,16 @@ export async function awaitEndings(
   }
 }
 
-/** A file's time comes from the kernel's tick, which may lie this far behind the clock that a wish to stop is dated by. */
-const KERNEL_TICK_MS = 20;
+/** Whether the outcome stands already: every learner has ended, or one of them not as a success. */
+export function isDecided(observations: readonly Observation[]): boolean {
+  const endings = observations.filter((observation) => observation.status !== "running");
+  return endings.length === observations.length || endings.some((ending) => !isSuccess(ending));
+}
 
 /**
- * Completed only if every learner ended with 0; else the failure that came first, which the later ones followed from.
- * Of failures at the same moment the one that was noticed first, as `endings` are in that order.
+ * Canceled when the program was asked to stop before it had ended, which the wish itself says (`withStopRequest`) so that
+ * no clock decides it. Completed only if every learner ended with 0; else the failure that came first, which the later
+ * ones followed from. Of failures at the same moment the one that was noticed first, as `endings` are in that order.
  */
 export function outcomeOfEndings(
   endings: readonly LearnerEnding[],
@@ -55,9 +59,7 @@ export function outcomeOfEndings(
   contextOf: (learner: number) => FailureContext,
 ): RunOutcome {
   const [first] = endings.filter(({ ending }) => !isSuccess(ending)).toSorted((a, b) => timeOf(a) - timeOf(b));
-  const decisive = first === undefined ? Math.max(...endings.map(timeOf)) : timeOf(first);
-  const isStopped = run.stopRequestedAt !== null && decisive + KERNEL_TICK_MS >= run.stopRequestedAt.getTime();
-  if (isStopped) return { state: "canceled" };
+  if (run.stopRequestedAt !== null && run.stopGraceMs !== null) return { state: "canceled" };
   if (first === undefined) return { state: "completed" };
   const outcome = outcomeOf(first.ending, contextOf(first.learner));
   return endings.length === 1 || outcome.state !== "failed" ? outcome : nameLearner(outcome, first.learner);

@@ -4,6 +4,7 @@ import { runNotFound, ServiceError } from "../domain/errors.ts";
 import { advance, type Run, type RunChange } from "../domain/run.ts";
 import type { RunState } from "../domain/run-state.ts";
 import type { NewRunEvent, Store } from "../store/store.ts";
+import { RunTimes } from "./run-times.ts";
 
 const CONFLICT_TRIES = 8;
 
@@ -19,14 +20,19 @@ export interface RunUpdate {
  */
 export class RunBook {
   readonly #store: Store;
-  readonly #clock: Clock;
+  readonly #times: RunTimes;
   /** One event name per run id, carrying the new version of the run. */
   readonly #changes = new EventEmitter({ captureRejections: false });
 
   constructor(store: Store, clock: Clock) {
     this.#store = store;
-    this.#clock = clock;
+    this.#times = new RunTimes(clock);
     this.#changes.setMaxListeners(0);
+  }
+
+  /** A run that was inserted: its times are counted from here. */
+  begin(run: Run): void {
+    this.#times.note(run);
   }
 
   async get(id: string): Promise<Run> {
@@ -45,11 +51,15 @@ export class RunBook {
   /** Writes what `change` makes of the run. Asks it again, with the run as it is then, when somebody else was faster. */
   async update(id: string, change: (run: Run, now: Date) => RunUpdate): Promise<Run> {
     for (let attempt = 1; ; attempt += 1) {
-      const next = change(await this.get(id), this.#clock.now());
+      const run = await this.get(id);
+      const now = this.#times.now(run);
+      const { run: changed, events } = change(run, now);
+      const next = this.#times.withStart(run, changed, now);
       try {
-        await this.#store.saveRun(next.run, next.events);
-        this.#changes.emit(id, next.run);
-        return next.run;
+        await this.#store.saveRun(next, events);
+        this.#times.note(next);
+        this.#changes.emit(id, next);
+        return next;
       } catch (error) {
         const isConflict = error instanceof ServiceError && error.code === "version_conflict";
         if (!isConflict || attempt === CONFLICT_TRIES) throw error;

@@ -29,10 +29,15 @@ import { frameworksIn, type NamedFramework } from "./framework-list.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { listResults, type ResultListing } from "./result-listing.ts";
 import type { RunBook } from "./run-book.ts";
+import { withDeletion, withRestoration } from "./deletion.ts";
+import { undoUntil } from "./retention-decision.ts";
+import { planRetention, type PlanParts, type RetentionPlan } from "./retention-plan.ts";
+import { credentialsFor } from "./renewed-credentials.ts";
+import type { ResultsRetries } from "./results-retry.ts";
 import { refuseMissingEnvironment } from "./run-environment.ts";
 import { learnerDirectory, runDirectory, TRAINING_LOG } from "./run-directory.ts";
 import type { Scheduler } from "./scheduler.ts";
-import { withStopRequest } from "./stop-request.ts";
+import { hasEndedBefore, withStopRequest } from "./stop-request.ts";
 import type { Trash } from "./trash.ts";
 
 export interface Submission {
@@ -63,6 +68,11 @@ export interface RunServiceParts {
   readonly stopGraceMs: number;
   sealCredentials(runId: string, credentials: Credentials): string;
   openCredentials(runId: string): Promise<Credentials>;
+  /** What the operator says of attempts; left out: as without a configuration. */
+  readonly attemptRules?: AttemptRules;
+  /** What becomes of ended and deleted runs. */
+  readonly retention: Pick<PlanParts, "rules" | "time" | "holdsOnlyCopy">;
+  readonly retries: Pick<ResultsRetries, "request">;
 }
 
 /** What can be asked of runs and done to them, for every surface. All methods may be called at once. */
@@ -116,7 +126,7 @@ export class RunService {
 
   /** The last step of `submit`: takes over the ZIP, writes the run that was judged fit and lets it queue up. */
   async enter(entry: NewRun, zip: DefinitionContent): Promise<{ readonly run: Run; readonly created: boolean }> {
-    const { store, definitions, scheduler, machine } = this.#parts;
+    const { store, book, definitions, scheduler, machine } = this.#parts;
     const { definitionSha256 } = entry.run;
     const { run, created } = await definitions.takeOver(zip, definitionSha256, async (definition) =>
       store.insertRun({ ...entry, definition }),
@@ -128,7 +138,8 @@ export class RunService {
       }
       return { run, created };
     }
-    scheduler.enqueue(waitingFor(run.id, run.spec, machine));
+    book.begin(run);
+    scheduler.enqueue(waitingFor(run, machine));
     scheduler.schedule();
     return { run, created };
   }
@@ -151,20 +162,45 @@ export class RunService {
 
   /** Writes the wish to stop. A waiting run ends at once; a live one is asked, and insisted upon after the grace (milliseconds; null: as configured). */
   async requestStop(id: string, grace: number | null, principal: { readonly account: string }): Promise<Run> {
-    const { book, scheduler, lifecycle, stopGraceMs } = this.#parts;
+    const { book, scheduler, lifecycle, engine, stopGraceMs } = this.#parts;
     const graceMs = grace ?? stopGraceMs;
-    const asked = await book.update(id, (run, now) => withStopRequest(run, graceMs, principal.account, now));
+    const cameTooLate = await hasEndedBefore(engine, await book.get(id));
+    const asked = await book.update(id, (run, now) =>
+      withStopRequest(run, graceMs, principal.account, now, cameTooLate),
+    );
     // A grant that is being written at this moment finds the run ended and gives the devices back.
     if (isTerminal(asked.state)) scheduler.withdraw(id);
     else lifecycle.stop(id, graceMs);
     return asked;
   }
 
-  /** Removes the service's history and run directory of an ended run; its bucket is left alone. */
-  async remove(id: string, _principal: { readonly account: string }): Promise<void> {
-    const run = await this.#parts.book.get(id);
-    if (!isTerminal(run.state)) throw runNotEnded(id, run.state);
-    if (!(await this.#parts.trash.remove(id))) throw runNotFound(id);
+  /**
+   * Deletes the service's history and run directory of an ended run; its bucket is left alone. Gives the run while it can
+   * be taken back with `restore`, and null when it is gone: `atOnce`, or where the server leaves no time for that.
+   */
+  async remove(id: string, principal: { readonly account: string }, atOnce = false): Promise<Run | null> {
+    const { book, retention } = this.#parts;
+    const found = await book.get(id);
+    if (!isTerminal(found.state)) throw runNotEnded(id, found.state);
+    if (atOnce || retention.rules.undoMs === 0) {
+      await this.forget(found);
+      return null;
+    }
+    if (found.deletedAt !== null) return found;
+    return book.update(id, (run, now) => withDeletion(run, principal.account, now));
+  }
+
+  /** Takes the deletion of a run back. A run that is not deleted stays as it is. */
+  async restore(id: string, principal: { readonly account: string }): Promise<Run> {
+    const { book } = this.#parts;
+    const found = await book.get(id);
+    if (found.deletedAt === null) return found;
+    return book.update(id, (run, now) => withRestoration(run, principal.account, now));
+  }
+
+  /** Removes the run for good, unless it was changed since it was read. */
+  async forget(run: Run): Promise<void> {
+    if (!(await this.#parts.trash.remove(run.id, run.version))) throw runNotFound(run.id);
     await this.#parts.definitions.removeUnused(run.definitionSha256);
   }
 
@@ -174,6 +210,17 @@ export class RunService {
   }
 
   async results(id: string, signal: AbortSignal): Promise<ResultListing> {
+  /** Until when a deleted run can be taken back; null for any other. */
+  undoUntil(run: Run): Date | null {
+    return undoUntil(run, this.#parts.retention.rules.undoMs);
+  }
+
+  /** What becomes of the runs that ended first, at most `limit` of them. Changes nothing. */
+  async planRetention(limit: number, signal: AbortSignal): Promise<RetentionPlan> {
+    const { home, store, retention } = this.#parts;
+    return planRetention({ home, store, ...retention }, limit, signal);
+  }
+
     return listResults(this.#parts, await this.#parts.book.get(id), signal);
   }
 

@@ -25,11 +25,14 @@ export class Trash {
     this.#log = log;
   }
 
-  /** Removes an ended run with its directory. False when there is no such run; rejects with `run_not_ended` when it lives. */
-  async remove(id: string): Promise<boolean> {
+  /**
+   * Removes an ended run with its directory, if it is still the version named. False when there is no such run; rejects
+   * with `run_not_ended` when it lives and with `version_conflict` when somebody changed it.
+   */
+  async remove(id: string, version: number): Promise<boolean> {
     await move(runDirectory(this.#home, id).root, this.#path(id));
     try {
-      return await this.#store.deleteRun(id);
+      return await this.#store.deleteRun(id, version);
     } finally {
       await this.#settle(id);
     }

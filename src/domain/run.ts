@@ -76,7 +76,7 @@ export interface Run {
   readonly changedAt: Date;
   /** Set by the first wish to stop and never taken back. */
   readonly stopRequestedAt: Date | null;
-  /** How long the program may go on after the polite request. */
+  /** How long the program may go on after the polite request; null also when it had ended before the wish to stop came. */
   readonly stopGraceMs: number | null;
   /** Ids of the devices granted to this attempt; empty while it waits and after its end. */
   readonly devices: readonly string[];

@@ -12,6 +12,7 @@ import { eventRoutes } from "./routes/events.ts";
 import { frameworkRoutes } from "./routes/frameworks.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { logRoutes } from "./routes/log.ts";
+import { retentionRoutes } from "./routes/retention.ts";
 import { resultRoutes } from "./routes/results.ts";
 import { runRoutes } from "./routes/runs.ts";
 import type { Authenticate, EnvironmentService, RunService } from "./services.ts";
@@ -49,6 +50,7 @@ export function createApp({ runs, environments, authenticate, settings, version,
     ...logRoutes(runs, closing.signal),
     ...eventRoutes(runs),
     ...resultRoutes(runs, closing.signal),
+    ...retentionRoutes(runs, closing.signal),
     ...frameworkRoutes(runs, closing.signal),
     ...environmentRoutes(environments, closing.signal),
   };

@@ -8,7 +8,7 @@ import type { RunService } from "./services.ts";
 /** A run as others may see it. It is built from the training spec, which has no credentials to show. */
 export function viewRun(
   run: Run,
-  runs: Pick<RunService, "deviceKindOf" | "processTrackingOf" | "waiting" | "localCopy">,
+  runs: Pick<RunService, "deviceKindOf" | "processTrackingOf" | "waiting" | "localCopy" | "undoUntil">,
 ): RunView {
   const { spec } = run;
   return {
@@ -25,6 +25,8 @@ export function viewRun(
     endedAt: timeOrNull(run.endedAt),
     changedAt: run.changedAt.toISOString(),
     stopRequestedAt: timeOrNull(run.stopRequestedAt),
+    deletedAt: timeOrNull(run.deletedAt),
+    undoUntil: timeOrNull(runs.undoUntil(run)),
     framework: { ...spec.framework, environment: run.environment },
     command: spec.command,
     devices: [...run.devices],

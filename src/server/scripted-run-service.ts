@@ -4,7 +4,8 @@ import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Principal } from "../access/authenticate.ts";
 import { definitionSize } from "../domain/definition-content.ts";
-import { runAlreadyEnded, runNotEnded, runNotFound } from "../domain/errors.ts";
+import { resultsAlreadyStored, runAlreadyEnded, runNotEnded, runNotFound, runStillLives } from "../domain/errors.ts";
+import type { RetentionPlan } from "../control/retention-plan.ts";
 import { newRunId } from "../domain/run-id.ts";
 import { advance, amend, newRun, type Run, type RunChange } from "../domain/run.ts";
 import { isTerminal, type RunState } from "../domain/run-state.ts";
@@ -95,7 +96,10 @@ export class ScriptedRunService implements RunService {
     return this.#keep(amend(run, now, { stopRequestedAt: now, stopGraceMs: graceMs }));
   }
 
-  async remove(id: string, _principal: Principal): Promise<void> {
+  /** How long a deletion can be taken back. */
+  undoMs = 0;
+
+  async remove(id: string, _principal: Principal, atOnce = false): Promise<Run | null> {
     const run = this.#find(id);
     if (!isTerminal(run.state)) throw runNotEnded(id, run.state);
     this.#runs.delete(id);
@@ -105,7 +109,31 @@ export class ScriptedRunService implements RunService {
     this.#find(id);
     return (this.#events.get(id) ?? []).filter((event) => event.sequence > afterSequence).slice(0, limit);
   }
+    const now = new Date();
+    if (!atOnce && this.undoMs > 0) return this.#keep(amend(run, now, { deletedAt: now }));
 
+    return null;
+  }
+
+  async restore(id: string, _principal: Principal): Promise<Run> {
+    return this.#keep(amend(this.#find(id), new Date(), { deletedAt: null }));
+  }
+
+  undoUntil(run: Run): Date | null {
+    return run.deletedAt && new Date(run.deletedAt.getTime() + this.undoMs);
+  }
+
+  async planRetention(limit: number): Promise<RetentionPlan> {
+    const runs = [...this.#runs.values()].filter(({ state }) => isTerminal(state)).slice(0, limit);
+    const decision = { verdict: "keep", reason: "younger", until: new Date(7) } as const;
+    return {
+      asOf: new Date(0),
+      isClockDoubted: false,
+      rules: { days: 7, undoMs: this.undoMs },
+      runs: runs.map((run) => ({ run, decision, sizeBytes: 4096 })),
+      notEnded: this.#runs.size - runs.length,
+      truncated: false,
+    };
   async frameworks(_signal: AbortSignal): Promise<readonly { name: string; version: string }[]> {
     return [{ name: "shell", version: "any" }];
   }
@@ -197,6 +225,7 @@ function isWanted(run: Run, query: ListQuery): boolean {
 }
 
 /** The manifest's text is the run's name, so that tests can tell runs apart. */
+    (run.deletedAt !== null) === query.deleted &&
 function submittedRun(request: SubmitRequest): Run {
   const bucket = { bucket: "mnist", name: null, connection: { type: "directory", root: null } } as const;
   return newRun({

@@ -1,5 +1,6 @@
 import type { Principal } from "../access/authenticate.ts";
 import type { DefinitionContent } from "../domain/definition-content.ts";
+import type { RetentionPlan } from "../control/retention-plan.ts";
 import type { Run } from "../domain/run.ts";
 import type { RunState } from "../domain/run-state.ts";
 
@@ -23,6 +24,7 @@ export interface ListQuery {
   readonly states: readonly RunState[];
   readonly name: string | null;
   readonly idPrefix: string | null;
+  readonly deleted: boolean;
   readonly limit: number;
   readonly cursor: string | null;
 }
@@ -56,7 +58,14 @@ export interface RunService {
   list(query: ListQuery): Promise<{ readonly runs: readonly Run[]; readonly nextCursor: string | null }>;
   /** Without a grace (null) the program gets as long as the server is configured to give. */
   requestStop(id: string, graceMs: number | null, principal: Principal): Promise<Run>;
-  remove(id: string, principal: Principal): Promise<void>;
+  /** Gives the run while it can be taken back; null when it is gone. */
+  remove(id: string, principal: Principal, atOnce?: boolean): Promise<Run | null>;
+  /** Takes a deletion back. */
+  restore(id: string, principal: Principal): Promise<Run>;
+  /** Until when a deleted run can be taken back; null for any other. */
+  undoUntil(run: Run): Date | null;
+  /** What becomes of the runs that ended first. */
+  planRetention(limit: number, signal: AbortSignal): Promise<RetentionPlan>;
   events(id: string, afterSequence: number, limit: number): Promise<readonly StoryEvent[]>;
   results(id: string, signal: AbortSignal): Promise<ResultObjects>;
   /** Why a pending run waits; null for any other. */

@@ -64,6 +64,8 @@ export interface Store {
   findRun(id: string): Promise<Run | undefined>;
   /** Undefined also when the run never had any. */
   findSealedCredentials(id: string): Promise<string | undefined>;
+  /** Takes the place of what the run had. `run_not_found` when there is no such run. */
+  saveCredentials(id: string, sealed: string): Promise<void>;
   /** The model definition with this SHA-256, while a run that brought its bytes, or one that has the same, is there. */
   findDefinition(sha256: string): Promise<Uint8Array | undefined>;
   listRuns(query: RunQuery): Promise<RunPage>;
@@ -80,8 +82,11 @@ export interface Store {
   listRunsEndedBefore(time: Date, limit: number, skip?: number): Promise<readonly string[]>;
   /** Ids of runs that were deleted before the time and can still be taken back, first deleted first, without the first `skip` of them. */
   listRunsDeletedBefore(time: Date, limit: number, skip?: number): Promise<readonly string[]>;
-  /** Removes a run that has ended, its events and credentials. False when it was not there; `run_not_ended` when it lives. */
-  deleteRun(id: string): Promise<boolean>;
+  /**
+   * Removes a run that has ended, its events and credentials. False when it was not there; `run_not_ended` when it lives;
+   * `version_conflict` when a version is given and it is another by now.
+   */
+  deleteRun(id: string, version?: number): Promise<boolean>;
   /** True while any run's model definition is this one. */
   isDefinitionUsed(sha256: string): Promise<boolean>;
   listEvents(id: string, afterSequence: number, limit: number): Promise<readonly RunEvent[]>;

@@ -4,11 +4,13 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { forgetOldRuns, keepForgetting, type RetentionParts } from "../../src/control/retention.ts";
+import { TrustedTime } from "../../src/control/trusted-time.ts";
 import { runNotFound } from "../../src/domain/errors.ts";
-import { advance } from "../../src/domain/run.ts";
+import { advance, amend, type Run } from "../../src/domain/run.ts";
 import { openSqliteStore } from "../../src/store/sqlite/open.ts";
 import type { Store } from "../../src/store/store.ts";
 import { pendingRun } from "../fixtures/pending-run.ts";
+import { withMethods } from "../fixtures/with-methods.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const NOW = new Date("2026-03-10T12:00:00Z");
@@ -41,10 +43,11 @@ async function bundle(endedAt: readonly Date[], parts: Partial<RetentionParts> =
     store,
     clock: systemClock,
     log: { info: log, warn: log, error: log },
-    days: 7,
-    remove: async (id) => {
+    rules: { days: 7, undoMs: 60_000 },
+    holdsOnlyCopy: async () => false,
+    remove: async ({ id, version }) => {
       removed.push(id);
-      await store.deleteRun(id);
+      await store.deleteRun(id, version);
     },
     ...parts,
     removed,
@@ -69,7 +72,7 @@ test("what ended longer ago than the days to keep is forgotten, and nothing else
 });
 
 test("without a number of days everything is kept for ever", async () => {
-  await using parts = await bundle([daysAgo(5000)], { days: null });
+  await using parts = await bundle([daysAgo(5000)], { rules: { days: null, undoMs: 0 } });
   expect(await forgetOldRuns(parts, NOW, never)).toBe(0);
   expect(await parts.left()).toEqual(["living", "run-0"]);
 });
@@ -82,7 +85,7 @@ test.each([99, 100, 101, 250])("all of %d old runs go in one round", async (coun
 
 test("a run that cannot be removed is reported and does not keep the others", async () => {
   await using parts = await bundle(Array.from({ length: 120 }, () => daysAgo(9)));
-  const remove = async (id: string): Promise<void> => {
+  const remove = async ({ id }: Run): Promise<void> => {
     if (id === "run-0") throw new Error("EIO");
     await parts.store.deleteRun(id);
   };
@@ -99,16 +102,48 @@ test("when nothing can be removed the round ends", async () => {
 
 test("a run that somebody else removed meanwhile is no trouble", async () => {
   await using parts = await bundle([daysAgo(9)]);
-  const remove = async (id: string): Promise<void> => Promise.reject(runNotFound(id));
+  const remove = async ({ id }: Run): Promise<void> => Promise.reject(runNotFound(id));
   await forgetOldRuns({ ...parts, remove }, NOW, never);
   expect(parts.logged).toEqual([]);
+});
+
+test("a deleted run goes after the undo window, whatever its age, and stays before it", async () => {
+  await using parts = await bundle([daysAgo(30), daysAgo(1), daysAgo(1)]);
+  const deletedSince = async (id: string, ms: number): Promise<void> => {
+    const run = (await parts.store.findRun(id)) as Run;
+    const deletedAt = new Date(NOW.getTime() - ms);
+    await parts.store.saveRun(amend(run, deletedAt, { deletedAt }), []);
+  };
+  await deletedSince("run-0", 59_999);
+  await deletedSince("run-1", 60_000);
+  expect(await forgetOldRuns(parts, NOW, never)).toBe(1);
+  expect(parts.removed).toEqual(["run-1"]);
+});
+
+test("the only copy of results stays, and does not hide the runs behind it", async () => {
+  await using parts = await bundle(Array.from({ length: 230 }, () => daysAgo(9)));
+  const holdsOnlyCopy = async ({ id }: Run): Promise<boolean> => Number(id.slice(4)) < 150;
+  expect(await forgetOldRuns({ ...parts, holdsOnlyCopy }, NOW, never)).toBe(80);
+  expect(await parts.left()).toHaveLength(151);
+});
+
+test("a run that is taken back while it is being forgotten stays", async () => {
+  await using parts = await bundle([daysAgo(1)]);
+  const deleted = (await parts.store.findRun("run-0")) as Run;
+  await parts.store.saveRun(amend(deleted, daysAgo(0.5), { deletedAt: daysAgo(0.5) }), []);
+  const remove = async (run: Run): Promise<void> => {
+    await parts.store.saveRun(amend(run, NOW, { deletedAt: null }), []);
+    await parts.remove(run);
+  };
+  expect(await forgetOldRuns({ ...parts, remove }, NOW, never)).toBe(0);
+  expect(await parts.left()).toEqual(["living", "run-0"]);
 });
 
 test("the end of the server ends a round between two runs", async () => {
   const ending = new AbortController();
   await using parts = await bundle([daysAgo(9), daysAgo(9)]);
-  const remove = async (id: string): Promise<void> => {
-    await parts.remove(id);
+  const remove = async (run: Run): Promise<void> => {
+    await parts.remove(run);
     ending.abort();
   };
   await forgetOldRuns({ ...parts, remove }, NOW, ending.signal);
@@ -143,8 +178,8 @@ test("a clock that is set forward by ten years forgets nothing early, and time t
   const clock = clockOf(time);
   await using parts = await bundle([daysAgo(1)], { clock });
   const ending = new AbortController();
-  const duty = keepForgetting(parts, ending.signal);
-  expect(await clock.untilAsleep()).toBe(60 * 60 * 1000);
+  const duty = keepForgetting({ ...parts, time: new TrustedTime(clock, undefined, 7 * DAY_MS) }, ending.signal);
+  expect(await clock.untilAsleep()).toBe(60_000);
   time.wall = daysAgo(-3650);
   clock.wake();
   await clock.untilAsleep();
@@ -161,13 +196,13 @@ test("a round that fails is reported, and the next one comes", async () => {
   const clock = clockOf({ wall: NOW, monotonicMs: 0 });
   await using parts = await bundle([daysAgo(9)], { clock });
   let failures = 1;
-  const listRunsEndedBefore: Store["listRunsEndedBefore"] = async (time, limit) => {
+  const listRunsEndedBefore: Store["listRunsEndedBefore"] = async (time, limit, skip) => {
     if (failures-- > 0) throw new Error("SQLITE_IOERR");
-    return parts.store.listRunsEndedBefore(time, limit);
+    return parts.store.listRunsEndedBefore(time, limit, skip);
   };
   const ending = new AbortController();
-  const store = { ...parts.store, listRunsEndedBefore };
-  const duty = keepForgetting({ ...parts, store }, ending.signal);
+  const store = withMethods(parts.store, { listRunsEndedBefore });
+  const duty = keepForgetting({ ...parts, store, time: new TrustedTime(clock, undefined, 1) }, ending.signal);
   await clock.untilAsleep();
   expect(parts.logged).toEqual(["a round of retention failed"]);
   clock.wake();

@@ -1,6 +1,8 @@
 import type { Client } from "../../client/client.ts";
-import { connect, say, type Context } from "../context.ts";
+import type { RunView } from "../../contract/run.ts";
+import { commandLine, connect, say, type Context } from "../context.ts";
 import type { Program } from "../options.ts";
+import { remainingTime } from "../output/age.ts";
 import { failureReport, formatFailure } from "../report.ts";
 import { findRunId } from "../run-reference.ts";
 
@@ -9,29 +11,61 @@ export function addDelete(program: Program, context: Context): void {
     .command("delete")
     .summary("delete the service's history of runs; buckets are left alone")
     .description(
-      "Delete the service's history of runs that have ended. What they stored in their results buckets stays where it is.",
+      "Delete the service's history of runs that have ended. What they stored in their results buckets stays where it is. For some time a deletion can be taken back with undelete.",
     )
     .argument("<id...>", "ids of runs, beginnings of ids, or @ for the newest run")
+    .option("--now", "for good and at once, which frees the disk; it cannot be taken back")
     .option("-q, --quiet", "print the ids and say nothing else")
     .action(async (texts, options) => {
       const client = await connect(context);
       // All are found before the first is gone: `@` and beginnings keep their meaning.
       const ids: string[] = [];
       for (const text of texts) ids.push(await findRunId(client, text));
-      for (const id of new Set(ids)) await deleteOne(context, client, id, options.quiet === true);
+      for (const id of new Set(ids)) {
+        await eachOnItsOwn(context, async () => {
+          const run = await client.call("deleteRun", { params: { id }, query: { now: options.now === true } });
+          await context.io.stdout.write(`${id}\n`);
+          if (options.quiet !== true) await say(context, deletionOf(context, id, run));
+        });
+      }
     });
 }
 
-/** One run that cannot be deleted does not keep the others; the first failure is the exit code. */
-async function deleteOne(context: Context, client: Client, id: string, isQuiet: boolean): Promise<void> {
+export function addUndelete(program: Program, context: Context): void {
+  program
+    .command("undelete")
+    .summary("take the deletion of runs back")
+    .description("Take the deletion of runs back, as long as they are listed by list --deleted.")
+    .argument("<id...>", "ids of deleted runs, beginnings of ids, or @ for the newest deleted run")
+    .option("-q, --quiet", "print the ids and say nothing else")
+    .action(async (texts, options) => {
+      const client = await connect(context);
+      const ids: string[] = [];
+      for (const text of texts) ids.push(await findRunId(client, text, { deleted: true }));
+      for (const id of new Set(ids)) await eachOnItsOwn(context, () => undelete(context, client, id, options.quiet));
+    });
+}
+
+async function undelete(context: Context, client: Client, id: string, isQuiet = false): Promise<void> {
+  await client.call("restoreRun", { params: { id } });
+  await context.io.stdout.write(`${id}\n`);
+  if (!isQuiet) await say(context, `Run ${id} is back in the list.`);
+}
+
+function deletionOf(context: Context, id: string, run: RunView | undefined): string {
+  if (run === undefined) return `Deleted the history of run ${id}; its results bucket is as it was.`;
+  const left = run.undoUntil === null ? "a time" : remainingTime(run.undoUntil, context.io.now());
+  const undo = commandLine(context, `undelete ${id}`);
+  return `Deleted run ${id}; its results bucket is as it was. For ${left} this takes it back: ${undo}`;
+}
+
+/** One run that is refused does not keep the others; the first failure is the exit code. */
+async function eachOnItsOwn(context: Context, act: () => Promise<void>): Promise<void> {
   try {
-    await client.call("deleteRun", { params: { id } });
+    await act();
   } catch (error) {
     const report = await failureReport(error, context);
     if (context.exitCode === 0) context.exitCode = report.exitCode;
     await context.io.stderr.write(formatFailure(context, report));
-    return;
   }
-  await context.io.stdout.write(`${id}\n`);
-  if (!isQuiet) await say(context, `Deleted the history of run ${id}; its results bucket is as it was.`);
 }

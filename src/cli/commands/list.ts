@@ -20,18 +20,23 @@ export function addList(program: Program, context: Context): void {
     .option("--name <name>", "only runs with this name")
     .addOption(new Option("--limit <count>", "at most this many").default(50).argParser(wholeNumber(1, 100_000)))
     .option("--all", "every run")
+    .option("--deleted", "the deleted runs that undelete can take back, and no others")
     .addOption(outputOption("table", "json", "yaml", "name"))
     .action(async (options) => {
       const client = await connect(context);
       const wanted = options.all === true ? Number.POSITIVE_INFINITY : options.limit;
       const state = options.state === undefined ? undefined : parseStates(options.state);
-      const { runs, hasMore } = await readRuns(client, wanted, { state, name: options.name });
+      const { runs, hasMore } = await readRuns(client, wanted, {
+        state,
+        name: options.name,
+        deleted: options.deleted,
+      });
       await printData(context.io, options.output, runs, {
         table: () => runTable(context, runs),
         name: () => runs.map((run) => `${run.id}\n`).join(""),
       });
       if (options.output !== "table") return;
-      if (runs.length === 0) await say(context, "No runs.");
+      if (runs.length === 0) await say(context, options.deleted === true ? "No deleted runs." : "No runs.");
       if (hasMore) await say(context, `There are more runs; --all lists every one.`);
     });
 }

@@ -44,6 +44,7 @@ function describeRun(context: Context, run: RunView): string {
     ["Started", since(run.startedAt)],
     ["Stop asked", since(run.stopRequestedAt)],
     ["Ended", since(run.endedAt)],
+    ["Deleted", deletionOf(context, run)],
     ["Framework", `${printable(run.framework.name)} ${printable(run.framework.version)}`],
     ["Python", run.framework.python === null ? null : printable(run.framework.python)],
     ["Requirements", run.framework.requirements === null ? null : printable(run.framework.requirements)],
@@ -81,6 +82,11 @@ function describeFailure(context: Context, id: string, failure: FailureView): st
     ...(failure.logTail.length === 0 ? [] : [`All of it: ${commandLine(context, `logs ${id}${ofLearner}`)}`]),
   ];
   return lines.map((line) => (line === undefined ? "" : `${line}\n`)).join("");
+}
+
+function deletionOf(context: Context, run: RunView): string | null {
+  if (run.deletedAt === null) return null;
+  return `${run.deletedAt}; until ${run.undoUntil ?? "then"} it can be taken back: ${commandLine(context, `undelete ${run.id}`)}`;
 }
 
 function authorOf(run: RunView): string | null {

@@ -9,6 +9,11 @@ export function ageOf(at: string, now: Date): string {
   return formatSpan(Math.max(0, now.getTime() - Date.parse(at)));
 }
 
+/** How long until then, rounded up to a whole unit so that nobody is told less than nothing. */
+export function remainingTime(until: string, now: Date): string {
+  return formatSpan(Math.max(1000, Date.parse(until) - now.getTime() + 999));
+}
+
 /** A length of time in its largest whole unit. */
 export function formatSpan(ms: number): string {
   for (const { unit, ms: step } of STEPS) {

@@ -4,7 +4,7 @@ import type { RunService } from "../services.ts";
 import { discard, receiveUpload, type UploadSettings } from "../uploads.ts";
 import { requestSignal, waitUpTo } from "../waiting.ts";
 
-type RunHandlers = Pick<RouteHandlers, "submitRun" | "listRuns" | "getRun" | "stopRun" | "deleteRun">;
+type RunHandlers = Pick<RouteHandlers, "submitRun" | "listRuns" | "getRun" | "stopRun" | "deleteRun" | "restoreRun">;
 
 export function runRoutes(runs: RunService, uploads: UploadSettings, closing: AbortSignal): RunHandlers {
   return {
@@ -36,6 +36,7 @@ export function runRoutes(runs: RunService, uploads: UploadSettings, closing: Ab
         states: query.state ?? [],
         name: query.name ?? null,
         idPrefix: query.idPrefix ?? null,
+        deleted: query.deleted ?? false,
         limit: query.limit,
         cursor: query.cursor ?? null,
       });
@@ -60,9 +61,13 @@ export function runRoutes(runs: RunService, uploads: UploadSettings, closing: Ab
       return { status: 202, body: viewRun(run, runs) };
     },
 
-    deleteRun: async ({ params: { id }, principal }) => {
-      await runs.remove(id, principal);
-      return { status: 204, body: null };
+    deleteRun: async ({ params: { id }, query, principal }) => {
+      const run = await runs.remove(id, principal, query.now);
+      return run === null ? { status: 204, body: null } : { status: 202, body: viewRun(run, runs) };
+    },
+
+    restoreRun: async ({ params: { id }, principal }) => {
+      return { status: 200, body: viewRun(await runs.restore(id, principal), runs) };
     },
   };
 }

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { amend } from "../../domain/run.ts";
 import { isTerminal, RUN_STATES } from "../../domain/run-state.ts";
 import { idsOf } from "./queries.ts";
 import { entry, insert, sampleRun, second } from "./sample-runs.ts";
@@ -26,6 +27,18 @@ export function describeDeleting(open: OpenStore): void {
     expect(await store.listEvents(run.id, 0, 10)).toEqual([]);
     expect(await idsOf(store, {})).toEqual([other.id]);
     expect(await idsOf(store, { name: run.spec.name })).toEqual([other.id]);
+  });
+
+  test("a run that was changed since the version named is not deleted", async () => {
+    await using bundle = await open();
+    const { store } = bundle;
+    const run = await insert(store, { state: "failed", endedAt: second(1), deletedAt: second(2) });
+    const back = amend(run, second(3), { deletedAt: null });
+    await store.saveRun(back, []);
+    await expect(store.deleteRun(run.id, run.version)).rejects.toMatchObject({ code: "version_conflict" });
+    expect(await store.findRun(run.id)).toEqual(back);
+    expect(await store.deleteRun(run.id, back.version)).toBe(true);
+    expect(await store.deleteRun(run.id, back.version)).toBe(false);
   });
 
   test("deleting a run that is not there is false", async () => {

@@ -85,4 +85,18 @@ export function describeInserting(open: OpenStore): void {
     expect(await store.findSealedCredentials(without.id)).toBeUndefined();
     expect(JSON.stringify(await store.listRuns(ALL))).not.toContain("sealed");
   });
+
+  test("newer credentials take the place of those before, or of none", async () => {
+    await using bundle = await open();
+    const { store } = bundle;
+    const [with_, without] = [sampleRun(), sampleRun()];
+    await store.insertRun(entry(with_, { sealedCredentials: "v1.key.nonce.old" }));
+    await store.insertRun(entry(without));
+    for (const { id } of [with_, without]) {
+      await store.saveCredentials(id, "v1.key.nonce.new");
+      expect(await store.findSealedCredentials(id)).toBe("v1.key.nonce.new");
+    }
+    const nobody = store.saveCredentials("training-unknown00", "v1.key.nonce.new");
+    await expect(nobody).rejects.toMatchObject({ code: "run_not_found" });
+  });
 }

@@ -71,18 +71,33 @@ export async function saveRun(db: Writer, run: Run, events: readonly NewRunEvent
   await insertEvents(db, saved.key, events, now);
 }
 
+export async function saveCredentials(db: Writer, id: string, sealed: string): Promise<void> {
+  const found = await findKeyAndState(db, id);
+  if (found === undefined) throw runNotFound(id);
+  const row = { run_key: found.key, sealed };
+  await db
+    .insertInto("run_credentials")
+    .values(row)
+    .onConflict((conflict) => conflict.column("run_key").doUpdateSet({ sealed }))
+    .execute();
+}
+
 /** False when there is no such run. Its name, events and credentials go with it (triggers, foreign keys). */
-export async function deleteRun(db: Writer, id: string): Promise<boolean> {
+export async function deleteRun(db: Writer, id: string, version?: number): Promise<boolean> {
   const found = await findKeyAndState(db, id);
   if (found === undefined) return false;
   if (!isTerminal(found.state)) throw runNotEnded(id, found.state);
+  if (version !== undefined && found.version !== version) throw versionConflict(id);
   await db.deleteFrom("run").where("key", "=", found.key).execute();
   return true;
 }
 
-async function findKeyAndState(db: Writer, id: string): Promise<{ key: number; state: RunState } | undefined> {
-  const row = await db.selectFrom("run").select(["key", "state"]).where("id", "=", id).executeTakeFirst();
-  return row === undefined ? undefined : { key: row.key, state: row.state as RunState };
+async function findKeyAndState(
+  db: Writer,
+  id: string,
+): Promise<{ key: number; state: RunState; version: number } | undefined> {
+  const row = await db.selectFrom("run").select(["key", "state", "version"]).where("id", "=", id).executeTakeFirst();
+  return row === undefined ? undefined : { ...row, state: row.state as RunState };
 }
 
 async function insertEvents(db: Writer, runKey: number, events: readonly NewRunEvent[], now: Date): Promise<void> {

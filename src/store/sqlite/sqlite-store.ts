@@ -50,6 +50,10 @@ export class SqliteStore implements Store {
     });
   }
 
+  saveCredentials(id: string, sealed: string): Promise<void> {
+    return this.#write((db) => saveCredentials(db, id, sealed));
+  }
+
   findDefinition(sha256: string): Promise<Uint8Array | undefined> {
     return this.#read(async (db) => {
       const row = await db.selectFrom("definition").select("zip").where("sha256", "=", sha256).executeTakeFirst();
@@ -91,8 +95,8 @@ export class SqliteStore implements Store {
     return this.#idsBefore("deleted_at", time, limit, skip);
   }
 
-  deleteRun(id: string): Promise<boolean> {
-    return this.#write((db) => deleteRun(db, id));
+  deleteRun(id: string, version?: number): Promise<boolean> {
+    return this.#write((db) => deleteRun(db, id, version));
   }
 
   isDefinitionUsed(sha256: string): Promise<boolean> {

@@ -1,0 +1,96 @@
+import type { Clock } from "../base/clock.ts";
+
+/** A wall clock that is ahead by less than this was mended by the machine's time service, not set. */
+const TOLERANCE_MS = 1000;
+
+/** What one process leaves for the next. */
+export interface TimeMark {
+  readonly believedMs: number;
+  /** Which start of the machine it was, and the time since then, which no setting of the clock changes. */
+  readonly bootId: string;
+  readonly uptimeMs: number;
+  readonly doubt: Doubt | null;
+}
+
+/** Where marks are kept, and what counts time while no server runs. */
+export interface TimeMemory {
+  read(): Promise<TimeMark | null>;
+  /** Durable before it resolves. */
+  write(mark: TimeMark): Promise<void>;
+  bootId(): Promise<string>;
+  uptimeMs(): number;
+}
+
+/** The wall clock is ahead of the time that can have passed. */
+interface Doubt {
+  readonly aheadMs: number;
+  /** How long it has been so. */
+  readonly lastedMs: number;
+}
+
+/**
+ * The time by which runs are forgotten: never later than the wall clock, and never moved on by more than has passed on
+ * the machine. A clock that is set back is followed at once, since runs that end now are dated by it. One that was set
+ * forward, or a machine that was off, is believed only after `doubtMs` have passed: by then whatever ended before the
+ * jump is old enough to go, and what ended after it is dated by the new time.
+ */
+export class TrustedTime {
+  readonly #clock: Clock;
+  readonly #memory: TimeMemory | undefined;
+  readonly #doubtMs: number;
+  #believedMs: number;
+  #lastMs: number;
+  #doubt: Doubt | null = null;
+
+  /** Believes the wall clock, until `recall` tells better. */
+  constructor(clock: Clock, memory: TimeMemory | undefined, doubtMs: number) {
+    this.#clock = clock;
+    this.#memory = memory;
+    this.#doubtMs = doubtMs;
+    this.#believedMs = clock.now().getTime();
+    this.#lastMs = clock.monotonicMs();
+  }
+
+  /** Goes on from what the last process left. Called once, before the first `now`. */
+  async recall(): Promise<void> {
+    const mark = (await this.#memory?.read()) ?? null;
+    if (this.#memory === undefined || mark === null) return;
+    const isSameBoot = mark.bootId !== "" && mark.bootId === (await this.#memory.bootId());
+    const passedMs = isSameBoot ? Math.max(0, this.#memory.uptimeMs() - mark.uptimeMs) : 0;
+    this.#believedMs = mark.believedMs + passedMs;
+    this.#lastMs = this.#clock.monotonicMs();
+    this.#doubt = mark.doubt && { ...mark.doubt, lastedMs: mark.doubt.lastedMs + passedMs };
+  }
+
+  now(): Date {
+    const wallMs = this.#clock.now().getTime();
+    const nowMs = this.#clock.monotonicMs();
+    const passedMs = nowMs - this.#lastMs;
+    this.#lastMs = nowMs;
+    const expectedMs = this.#believedMs + passedMs;
+    const aheadMs = wallMs - expectedMs;
+    this.#doubt = aheadMs > TOLERANCE_MS ? grown(this.#doubt, aheadMs, passedMs) : null;
+    if (this.#doubt !== null && this.#doubt.lastedMs >= this.#doubtMs) this.#doubt = null;
+    this.#believedMs = this.#doubt === null ? wallMs : expectedMs;
+    return new Date(this.#believedMs);
+  }
+
+  /** True while the wall clock is ahead of what is believed. */
+  isDoubted(): boolean {
+    return this.#doubt !== null;
+  }
+
+  /** For the next process. */
+  async save(): Promise<void> {
+    if (this.#memory === undefined) return;
+    const bootId = await this.#memory.bootId();
+    const uptimeMs = this.#memory.uptimeMs();
+    await this.#memory.write({ believedMs: this.now().getTime(), bootId, uptimeMs, doubt: this.#doubt });
+  }
+}
+
+/** A clock that is set forward once more begins the doubt anew. */
+function grown(doubt: Doubt | null, aheadMs: number, passedMs: number): Doubt {
+  if (doubt === null || aheadMs > doubt.aheadMs + TOLERANCE_MS) return { aheadMs, lastedMs: 0 };
+  return { aheadMs, lastedMs: doubt.lastedMs + passedMs };
+}
