@@ -204,12 +204,6 @@ export class RunService {
     await this.#parts.definitions.removeUnused(run.definitionSha256);
   }
 
-  async events(id: string, afterSequence: number, limit: number): Promise<readonly RunEvent[]> {
-    await this.#parts.book.get(id);
-    return this.#parts.store.listEvents(id, afterSequence, limit);
-  }
-
-  async results(id: string, signal: AbortSignal): Promise<ResultListing> {
   /** Until when a deleted run can be taken back; null for any other. */
   undoUntil(run: Run): Date | null {
     return undoUntil(run, this.#parts.retention.rules.undoMs);
@@ -221,6 +215,12 @@ export class RunService {
     return planRetention({ home, store, ...retention }, limit, signal);
   }
 
+  async events(id: string, afterSequence: number, limit: number): Promise<readonly RunEvent[]> {
+    await this.#parts.book.get(id);
+    return this.#parts.store.listEvents(id, afterSequence, limit);
+  }
+
+  async results(id: string, signal: AbortSignal): Promise<ResultListing> {
     return listResults(this.#parts, await this.#parts.book.get(id), signal);
   }
 

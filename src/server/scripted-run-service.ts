@@ -4,7 +4,7 @@ import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Principal } from "../access/authenticate.ts";
 import { definitionSize } from "../domain/definition-content.ts";
-import { resultsAlreadyStored, runAlreadyEnded, runNotEnded, runNotFound, runStillLives } from "../domain/errors.ts";
+import { runAlreadyEnded, runNotEnded, runNotFound } from "../domain/errors.ts";
 import type { RetentionPlan } from "../control/retention-plan.ts";
 import { newRunId } from "../domain/run-id.ts";
 import { advance, amend, newRun, type Run, type RunChange } from "../domain/run.ts";
@@ -102,16 +102,9 @@ export class ScriptedRunService implements RunService {
   async remove(id: string, _principal: Principal, atOnce = false): Promise<Run | null> {
     const run = this.#find(id);
     if (!isTerminal(run.state)) throw runNotEnded(id, run.state);
-    this.#runs.delete(id);
-  }
-
-  async events(id: string, afterSequence: number, limit: number): Promise<readonly StoryEvent[]> {
-    this.#find(id);
-    return (this.#events.get(id) ?? []).filter((event) => event.sequence > afterSequence).slice(0, limit);
-  }
     const now = new Date();
     if (!atOnce && this.undoMs > 0) return this.#keep(amend(run, now, { deletedAt: now }));
-
+    this.#runs.delete(id);
     return null;
   }
 
@@ -134,6 +127,13 @@ export class ScriptedRunService implements RunService {
       notEnded: this.#runs.size - runs.length,
       truncated: false,
     };
+  }
+
+  async events(id: string, afterSequence: number, limit: number): Promise<readonly StoryEvent[]> {
+    this.#find(id);
+    return (this.#events.get(id) ?? []).filter((event) => event.sequence > afterSequence).slice(0, limit);
+  }
+
   async frameworks(_signal: AbortSignal): Promise<readonly { name: string; version: string }[]> {
     return [{ name: "shell", version: "any" }];
   }
@@ -218,6 +218,7 @@ export class ScriptedRunService implements RunService {
 
 function isWanted(run: Run, query: ListQuery): boolean {
   return (
+    (run.deletedAt !== null) === query.deleted &&
     (query.states.length === 0 || query.states.includes(run.state)) &&
     (query.name === null || run.spec.name.includes(query.name)) &&
     (query.idPrefix === null || run.id.startsWith(query.idPrefix))
@@ -225,7 +226,6 @@ function isWanted(run: Run, query: ListQuery): boolean {
 }
 
 /** The manifest's text is the run's name, so that tests can tell runs apart. */
-    (run.deletedAt !== null) === query.deleted &&
 function submittedRun(request: SubmitRequest): Run {
   const bucket = { bucket: "mnist", name: null, connection: { type: "directory", root: null } } as const;
   return newRun({
