@@ -1,5 +1,6 @@
+import type { IncomingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
-import { Agent } from "undici";
+import { Agent, type Dispatcher } from "undici";
 import { announce } from "../base/world.ts";
 import { ServiceError } from "../domain/errors.ts";
 import type { EndpointGuard } from "./address-guard.ts";
@@ -44,6 +45,22 @@ export interface HttpAnswer extends Outcome {
   text(maxBytes: number): Promise<string>;
   discard(): Promise<void>;
 }
+
+/** Takes an answer's body as it comes. Both may throw, which breaks the connection and rejects the request. */
+export interface BodySink {
+  /** Whether the body is for `take`; another one, as that of an error, is given back as text. */
+  begin(answer: Outcome): boolean;
+  /** With a promise nothing more comes until it is settled. */
+  take(piece: Buffer): Promise<void> | undefined;
+}
+
+/** An answer whose body was taken, or is here as text. */
+export interface TakenAnswer extends Outcome {
+  readonly text: string;
+}
+
+/** What is kept of a body that nobody takes. */
+const MAX_TEXT_BYTES = 64 * 1024;
 
 const MAX_CONNECTIONS = 64;
 
@@ -106,9 +123,114 @@ export class HttpClient {
     };
   }
 
+  /**
+   * As `send`, for many small answers: without a stream for each, which would cost more than all the rest. Resolves when
+   * the body has been taken.
+   */
+  async stream(endpoint: Endpoint, request: HttpRequest, sink: BodySink, signal: AbortSignal): Promise<TakenAnswer> {
+    const { method, headers = {} } = request;
+    const path = endpoint.path + request.path;
+    announce("request", `${method} ${path}`);
+    signal.throwIfAborted();
+    const reception = new Reception(sink, signal);
+    this.#agent.dispatch({ origin: endpoint.origin, path, method, headers }, reception);
+    return reception.answer;
+  }
+
   /** Ends what is under way. */
   async close(): Promise<void> {
     await this.#agent.destroy();
+  }
+}
+
+/** The way of one answer through the agent's callbacks. */
+class Reception implements Dispatcher.DispatchHandler {
+  readonly #sink: BodySink;
+  readonly #signal: AbortSignal;
+  readonly #settled = Promise.withResolvers<TakenAnswer>();
+  readonly #text: Buffer[] = [];
+  #textBytes = 0;
+  #controller: Dispatcher.DispatchController | undefined;
+  #outcome: Outcome | undefined;
+  #isTaken = false;
+
+  constructor(sink: BodySink, signal: AbortSignal) {
+    this.#sink = sink;
+    this.#signal = signal;
+    signal.addEventListener("abort", this.#stop, { once: true });
+  }
+
+  get answer(): Promise<TakenAnswer> {
+    return this.#settled.promise;
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#signal.aborted) this.#stop();
+  }
+
+  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    const header = (name: string): string | undefined => {
+      const value = headers[name];
+      return Array.isArray(value) ? value[0] : value;
+    };
+    this.#outcome = { status, header };
+    this.#orFail(() => {
+      this.#isTaken = status >= 200 && this.#sink.begin({ status, header });
+    });
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, piece: Buffer): void {
+    if (!this.#isTaken) return this.#keepText(piece);
+    this.#orFail(() => {
+      const patience = this.#sink.take(piece);
+      if (patience === undefined) return;
+      controller.pause();
+      patience.then(
+        () => controller.resume(),
+        (error: unknown) => this.#fail(error),
+      );
+    });
+  }
+
+  onResponseEnd(): void {
+    const answer = this.#outcome;
+    if (answer === undefined) return this.#fail(new Error("An answer without a beginning."));
+    this.#leave();
+    const text = Buffer.concat(this.#text).toString("utf8");
+    // The agent uses the connection again one turn of the event loop from now; who asks before makes another one.
+    queueMicrotask(() => setImmediate(() => this.#settled.resolve({ ...answer, text })));
+  }
+
+  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    this.#leave();
+    this.#settled.reject(error);
+  }
+
+  #keepText(piece: Buffer): void {
+    if (this.#textBytes < MAX_TEXT_BYTES) this.#text.push(piece);
+    this.#textBytes += piece.length;
+  }
+
+  #orFail(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  readonly #stop = (): void => this.#fail(this.#signal.reason);
+
+  /** The first failure is the one that is told; the agent's own, that the request was aborted, comes after it. */
+  #fail(error: unknown): void {
+    this.#leave();
+    this.#settled.reject(error);
+    this.#controller?.abort(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  #leave(): void {
+    this.#signal.removeEventListener("abort", this.#stop);
   }
 }
 

@@ -180,6 +180,7 @@ export class ObjectFetch {
     const { store, share } = this.#line;
     const { key, sizeBytes } = this.#object;
     const sink = new PartSink(part, take, {
+      sizeBytes,
       begin: (answer) => {
         this.#compare(answer);
         onBegin();
@@ -214,9 +215,13 @@ export class ObjectFetch {
   /** Throws when the answer is about another content than the one that was listed, or than the answers before. */
   #compare(answer: RangeAnswer): void {
     this.#answers += 1;
-    if (answer.sizeBytes !== null && answer.sizeBytes !== this.#object.sizeBytes) throw new Ended({ kind: "replaced" });
+    const { trustsEtags } = this.#terms;
+    // With the right ETag another size only means that the answer was cut.
+    const isNamed = !trustsEtags || (answer.etag !== null && answer.etag === this.#etag);
+    const hasSize = answer.sizeBytes === null || answer.sizeBytes === this.#object.sizeBytes;
+    if (!isNamed && !hasSize) throw new Ended({ kind: "replaced" });
     if (answer.isOpaque) this.#proof = { kind: "none" };
-    if (answer.etag === null || !this.#terms.trustsEtags) this.#allTold = false;
+    if (answer.etag === null || !trustsEtags) this.#allTold = false;
     else if (this.#etag === null) this.#etag = answer.etag;
     else if (this.#etag !== answer.etag) throw new Ended({ kind: "replaced" });
   }
@@ -255,6 +260,8 @@ export class ObjectFetch {
 }
 
 interface PartRules {
+  /** Of the whole object. */
+  readonly sizeBytes: number;
   begin(answer: RangeAnswer): void;
   /** There were more bytes than belong to the part. */
   overflow(): void;
@@ -280,7 +287,8 @@ class PartSink {
       this.#rules.begin(answer);
       const part = this.#part;
       // Everything instead of the first range: then the first part is all there is.
-      if (part.start === 0 && answer.start === 0 && answer.end !== null && answer.end > part.end) part.end = answer.end;
+      if (part.start === 0 && answer.start === 0)
+        part.end = Math.max(part.end, Math.min(answer.end ?? 0, this.#rules.sizeBytes));
       this.#toSkip = part.at - answer.start;
     } catch (error) {
       this.#fail(error);

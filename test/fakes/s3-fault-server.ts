@@ -56,6 +56,8 @@ export interface S3FaultServer extends AsyncDisposable {
   generation: 2006 | 2016;
   /** Old gateways answer a range with everything. */
   knowsRanges: boolean;
+  /** Some servers do not look at If-Match. */
+  knowsConditions: boolean;
 }
 
 /** An S3 server on a free loopback port that does its work, except where a script says otherwise. Signatures are not checked. */
@@ -74,6 +76,7 @@ export async function startS3FaultServer(): Promise<S3FaultServer> {
     pageSize: 1000,
     generation: 2016,
     knowsRanges: true,
+    knowsConditions: true,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await once(server.close(), "close");
@@ -188,22 +191,28 @@ function sendObject(
   response: ServerResponse,
 ): void {
   if (object === undefined) return sendError(response, 404, "NoSuchKey");
-  const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
+  const wanted = request.headers["if-match"];
+  if (fake.knowsConditions && wanted !== undefined && wanted !== `"${object.etag}"`) {
+    return sendError(response, 412, "PreconditionFailed");
+  }
+  const [, first = "0", last = ""] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") ?? [];
+  const from = Number(first);
+  const until = last === "" ? object.bytes.length : Math.min(object.bytes.length, Number(last) + 1);
   const isRange = request.headers.range !== undefined && fake.knowsRanges;
   if (isRange && from >= object.bytes.length) return sendError(response, 416, "InvalidRange");
-  const bytes = Buffer.from(isRange ? object.bytes.subarray(from) : object.bytes);
+  const bytes = Buffer.from(isRange ? object.bytes.subarray(from, until) : object.bytes);
   if (fault?.kind === "damage") flipByte(bytes);
   const cut = fault?.kind === "cut" ? fault : undefined;
   response.statusCode = isRange ? 206 : 200;
   response.setHeader("etag", `"${object.etag}"`);
-  if (isRange) response.setHeader("content-range", `bytes ${from}-${object.bytes.length - 1}/${object.bytes.length}`);
+  if (isRange) response.setHeader("content-range", `bytes ${from}-${until - 1}/${object.bytes.length}`);
   // Without a length the answer is chunked, and its early end looks like a good one.
   if (cut?.end !== "clean") response.setHeader("content-length", bytes.length);
   if (request.operation === "head" || cut === undefined)
     return void response.end(request.operation === "head" ? undefined : bytes);
-  const first = bytes.subarray(0, cut.bytes);
-  if (cut.end === "clean") response.end(first);
-  else response.write(first, () => (cut.end === "reset" ? response.destroy() : undefined));
+  const beginning = bytes.subarray(0, cut.bytes);
+  if (cut.end === "clean") response.end(beginning);
+  else response.write(beginning, () => (cut.end === "reset" ? response.destroy() : undefined));
 }
 
 function flipByte(bytes: Buffer): void {

@@ -84,8 +84,8 @@ function judge(facts: SdkError, status: number | null): Judgement {
   if (facts.name === "TimeoutError") {
     return { reason: "unreachable", retryable: true, fact: "it did not answer in time" };
   }
-  // Of Node's HTTP parser: what answers there does not speak HTTP.
-  if (code.startsWith("HPE_")) return notS3();
+  // Of the HTTP parsers: what answers there does not speak HTTP.
+  if (code.startsWith("HPE_") || facts.name === "HTTPParserError") return notS3();
   if (status !== null) return judgeStatus(status, facts);
   return {
     reason: "server_error",

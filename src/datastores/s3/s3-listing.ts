@@ -1,13 +1,8 @@
-import {
-  ListObjectsCommand,
-  type ListObjectsCommandOutput,
-  ListObjectsV2Command,
-  type S3Client,
-} from "@aws-sdk/client-s3";
 import type { StoredObject } from "../datastore.ts";
-import { plainEtag } from "../etag.ts";
 import { compareKeys } from "../key-path.ts";
 import { RemoteError } from "../remote-error.ts";
+import { type ListingPage, parseListingPage } from "./listing-page.ts";
+import { failureOf, type S3Http } from "./s3-http.ts";
 
 /** Where the next page begins: by the token of the page before, or by a key where servers are too old for tokens. */
 type Position =
@@ -16,14 +11,21 @@ type Position =
   | { readonly kind: "marker"; readonly after: string };
 
 export interface ListingParts {
-  readonly client: S3Client;
+  readonly http: S3Http;
   readonly bucket: string;
   readonly label: string;
 }
 
+/** A thousand keys of 1,024 bytes, each byte escaped, with what stands around them. */
+const MAX_PAGE_BYTES = 16 * 1024 * 1024;
+
+/** Pages in a row that bring nothing new: a server may have a few where much was deleted, and one that repeats itself has no end. */
+const MAX_BARREN_PAGES = 100;
+
 /**
- * All objects with a prefix, a page of up to 1,000 at a time. A server that does not know the listing of 2016
- * (`list-type=2`) answers as in 2006 and is then asked in its own way. A server whose pages do not move on is left.
+ * All objects with a prefix, a page of up to 1,000 at a time, the next one asked for while the last one is used. A
+ * server that does not know the listing of 2016 (`list-type=2`) answers as in 2006 and is then asked in its own way. A
+ * server whose pages do not move on is left.
  */
 export async function* listObjects(
   parts: ListingParts,
@@ -31,35 +33,38 @@ export async function* listObjects(
   after: string | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<StoredObject> {
-  let position: Position | undefined = { kind: "key", after };
+  let coming: Promise<ListingPage> | undefined = fetchPage(parts, prefix, { kind: "key", after }, signal);
+  let position: Position = { kind: "key", after };
   let last = after;
-  while (position !== undefined) {
-    const page: Page | undefined = await fetchPage(parts, prefix, position, signal);
-    if (page === undefined) throw notAListing(parts.label);
-    for (const object of page.objects) {
-      // A listing may give a key again at the seam of two pages, never an earlier one.
-      if (last !== undefined && compareKeys(object.key, last) <= 0) continue;
-      last = object.key;
-      yield object;
+  for (let barren = 0; coming !== undefined;) {
+    const page: ListingPage = await coming;
+    coming = undefined;
+    const fresh = newObjects(page.objects, last);
+    last = fresh.at(-1)?.key ?? last;
+    barren = fresh.length > 0 ? 0 : barren + 1;
+    if (!page.isLast) {
+      const next: Position | undefined = barren < MAX_BARREN_PAGES ? nextPosition(page, last, position) : undefined;
+      if (next === undefined) throw doesNotMoveOn(parts.label, last);
+      position = next;
+      coming = fetchPage(parts, prefix, position, signal);
+      // Whoever takes the objects of this page first learns of it when they come to the next.
+      coming.catch(() => {});
     }
-    if (page.isLast) return;
-    const next = nextPosition(page, last, position);
-    if (next === undefined) {
-      throw new RemoteError("server_error", `Listing ${parts.label} does not move on after '${last ?? ""}'.`, {
-        retryable: true,
-      });
-    }
-    position = next;
+    yield* fresh;
   }
 }
 
-interface Page {
-  readonly objects: readonly StoredObject[];
-  readonly isLast: boolean;
-  readonly token: string | undefined;
+/** A listing may give a key again at the seam of two pages, never an earlier one. */
+function newObjects(objects: readonly StoredObject[], after: string | undefined): readonly StoredObject[] {
+  let last = after;
+  return objects.filter(({ key }) => {
+    if (last !== undefined && compareKeys(key, last) <= 0) return false;
+    last = key;
+    return true;
+  });
 }
 
-function nextPosition(page: Page, last: string | undefined, position: Position): Position | undefined {
+function nextPosition(page: ListingPage, last: string | undefined, position: Position): Position | undefined {
   if (page.token !== undefined) {
     const isRepeated = position.kind === "token" && position.token === page.token;
     return isRepeated ? undefined : { kind: "token", token: page.token };
@@ -73,36 +78,40 @@ async function fetchPage(
   prefix: string,
   position: Position,
   signal: AbortSignal,
-): Promise<Page | undefined> {
+): Promise<ListingPage> {
+  const pieces: Buffer[] = [];
+  let sizeBytes = 0;
+  const sink = {
+    begin: ({ status }: { readonly status: number }) => status === 200,
+    take: (piece: Buffer) => {
+      sizeBytes += piece.length;
+      if (sizeBytes > MAX_PAGE_BYTES) throw notAListing(parts.label);
+      pieces.push(piece);
+      return undefined;
+    },
+  };
+  const request = { method: "GET", key: "", query: queryOf(prefix, position) } as const;
+  const answer = await parts.http.stream(request, sink, signal);
+  if (answer.status !== 200) throw failureOf(answer);
+  const text = Buffer.concat(pieces).toString("utf8");
+  const page = parseListingPage(text);
+  if (page !== undefined) return page;
+  if (/<Error[\s>]/.test(text)) throw failureOf({ ...answer, text });
+  throw notAListing(parts.label);
+}
+
+function queryOf(prefix: string, position: Position): Record<string, string | undefined> {
   // Encoded, because XML cannot carry every character that a key can.
-  const common = { Bucket: parts.bucket, Prefix: prefix, EncodingType: "url" } as const;
-  const options = { abortSignal: signal };
-  if (position.kind === "marker") {
-    const page = await parts.client.send(new ListObjectsCommand({ ...common, Marker: position.after }), options);
-    return readPage(page, undefined);
-  }
-  const from = position.kind === "token" ? { ContinuationToken: position.token } : { StartAfter: position.after };
-  const page = await parts.client.send(new ListObjectsV2Command({ ...common, ...from }), options);
-  return readPage(page, page.NextContinuationToken);
+  const common = { "encoding-type": "url", prefix };
+  if (position.kind === "marker") return { ...common, marker: position.after };
+  const from = position.kind === "token" ? { "continuation-token": position.token } : { "start-after": position.after };
+  return { ...common, "list-type": "2", ...from };
 }
 
-/** Undefined for an answer that is no listing at all: the SDK reads any web page as one without objects. */
-function readPage(
-  page: Pick<ListObjectsCommandOutput, "Contents" | "EncodingType" | "IsTruncated">,
-  token?: string,
-): Page | undefined {
-  if (page.IsTruncated === undefined && page.Contents === undefined) return undefined;
-  const decode = page.EncodingType === "url" ? decodeKey : (key: string): string => key;
-  const objects = (page.Contents ?? []).map((entry) => ({
-    key: decode(entry.Key ?? ""),
-    sizeBytes: entry.Size ?? 0,
-    etag: plainEtag(entry.ETag),
-  }));
-  return { objects, isLast: page.IsTruncated !== true, token };
-}
-
-function decodeKey(key: string): string {
-  return decodeURIComponent(key.replaceAll("+", "%20"));
+function doesNotMoveOn(label: string, last: string | undefined): RemoteError {
+  return new RemoteError("server_error", `Listing ${label} does not move on after '${last ?? ""}'.`, {
+    retryable: true,
+  });
 }
 
 function notAListing(label: string): RemoteError {

@@ -1,18 +1,15 @@
-import { Readable } from "node:stream";
-import { GetObjectCommand, HeadObjectCommand, type S3Client } from "@aws-sdk/client-s3";
-import { type Clock, systemClock } from "../../base/clock.ts";
+import type { Readable } from "node:stream";
+import type { Clock } from "../../base/clock.ts";
 import type { EndpointGuard } from "../address-guard.ts";
 import type { Content, ContinuesPuts, DataStore, KeepsRemains, StoredObject } from "../datastore.ts";
-import { plainEtag } from "../etag.ts";
-import { objectStream } from "../object-stream.ts";
+import type { RangeOutcome, RangeReads, RangeRequest, RangeSink } from "../range-reads.ts";
 import { RemoteError } from "../remote-error.ts";
 import type { Retrier } from "../retry.ts";
 import { isS3BucketName, S3_BUCKET_NAME_RULE } from "./bucket-name.ts";
-import { createS3Client, DEFAULT_TIME_LIMITS, type S3Connection, type TimeLimits } from "./s3-client.ts";
-import { translateS3Error } from "./s3-errors.ts";
-import { listObjects } from "./s3-listing.ts";
-import { putContent } from "./s3-put.ts";
-import { abortUploads, LeftUploads } from "./s3-unfinished.ts";
+import { DEFAULT_TIME_LIMITS, type S3Connection, type TimeLimits } from "./s3-connection.ts";
+import { S3Http } from "./s3-http.ts";
+import { S3Reads } from "./s3-reads.ts";
+import type { S3Writes } from "./s3-writes.ts";
 
 export interface S3StoreOptions {
   readonly connection: S3Connection;
@@ -27,8 +24,6 @@ export interface S3StoreOptions {
   readonly clock?: Clock;
 }
 
-const DEFAULT_PART_BYTES = 16 * 1024 * 1024;
-
 /** A bucket of any store that speaks S3, addressed in the path (`https://host/bucket/key`), as old stores need it. */
 export function openS3Store(options: S3StoreOptions): S3Store {
   const { connection, bucket, guard, timeLimits = DEFAULT_TIME_LIMITS } = options;
@@ -36,121 +31,70 @@ export function openS3Store(options: S3StoreOptions): S3Store {
     const message = `'${bucket}' cannot be the name of a bucket: it must be ${S3_BUCKET_NAME_RULE}.`;
     throw new RemoteError("invalid", message, { retryable: false });
   }
-  const client = createS3Client(connection, guard, timeLimits);
-  const host = new URL(connection.endpointUrl).origin;
-  return new S3Store(client, bucket, `bucket '${bucket}' at ${host}`, options);
+  guard.checkEndpoint(connection.endpointUrl);
+  return new S3Store(new S3Http(connection, bucket, guard, timeLimits), options);
 }
 
-export class S3Store implements DataStore, KeepsRemains, ContinuesPuts {
+/** Reads by requests of its own, which are many and cheap; changes things with the SDK. */
+export class S3Store implements DataStore, KeepsRemains, ContinuesPuts, RangeReads {
   readonly label: string;
-  readonly #client: S3Client;
-  readonly #bucket: string;
-  readonly #retrier: Retrier;
-  readonly #partBytes: number;
-  readonly #clock: Clock;
-  readonly #left: LeftUploads;
+  readonly #http: S3Http;
+  readonly #options: S3StoreOptions;
+  readonly #reads: S3Reads;
+  #writes: Promise<S3Writes> | undefined;
+  /** Below which prefix uploads are gone on with, until there is somebody who does. */
+  #continued: string | undefined;
 
   /** Use `openS3Store`, which checks names and addresses. */
-  constructor(
-    client: S3Client,
-    bucket: string,
-    label: string,
-    options: Pick<S3StoreOptions, "retrier" | "partBytes" | "clock">,
-  ) {
-    this.label = label;
-    this.#client = client;
-    this.#bucket = bucket;
-    this.#retrier = options.retrier;
-    this.#partBytes = options.partBytes ?? DEFAULT_PART_BYTES;
-    this.#clock = options.clock ?? systemClock;
-    this.#left = new LeftUploads(client, bucket);
+  constructor(http: S3Http, options: S3StoreOptions) {
+    this.label = `bucket '${options.bucket}' at ${new URL(options.connection.endpointUrl).origin}`;
+    this.#http = http;
+    this.#options = options;
+    this.#reads = new S3Reads(http, options.bucket, this.label);
   }
 
-  async *list(prefix: string, signal: AbortSignal, after?: string): AsyncGenerator<StoredObject> {
-    const parts = { client: this.#client, bucket: this.#bucket, label: this.label };
-    try {
-      signal.throwIfAborted();
-      yield* listObjects(parts, prefix, after, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      throw translateS3Error(error, `Listing ${this.label} failed`);
-    }
+  list(prefix: string, signal: AbortSignal, after?: string): AsyncGenerator<StoredObject> {
+    return this.#reads.list(prefix, signal, after);
   }
 
   async read(key: string, offset: number, signal: AbortSignal): Promise<Readable> {
-    const what = `${this.#name(key)} cannot be read`;
-    const translate = (error: unknown): RemoteError => translateS3Error(error, what);
-    const range = offset === 0 ? {} : { Range: `bytes=${offset}-` };
-    try {
-      signal.throwIfAborted();
-      const command = new GetObjectCommand({ Bucket: this.#bucket, Key: key, ...range });
-      const output = await this.#client.send(command, { abortSignal: signal });
-      if (!(output.Body instanceof Readable)) throw new Error("The answer has no body.");
-      // A server that does not know ranges answers 200 with everything.
-      const isWhole = offset > 0 && output.$metadata.httpStatusCode === 200;
-      return objectStream(output.Body, isWhole ? offset : 0, translate, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (statusOf(error) === 416) return Readable.from([]);
-      throw translate(error);
-    }
+    return this.#reads.read(key, offset, signal);
+  }
+
+  async readRange(request: RangeRequest, sink: RangeSink, signal: AbortSignal): Promise<RangeOutcome> {
+    return this.#reads.readRange(request, sink, signal);
   }
 
   async head(key: string, signal: AbortSignal): Promise<StoredObject | undefined> {
-    try {
-      signal.throwIfAborted();
-      const command = new HeadObjectCommand({ Bucket: this.#bucket, Key: key });
-      const output = await this.#client.send(command, { abortSignal: signal });
-      return { key, sizeBytes: output.ContentLength ?? 0, etag: plainEtag(output.ETag) };
-    } catch (error) {
-      signal.throwIfAborted();
-      if (statusOf(error) === 404) return undefined;
-      throw translateS3Error(error, `${this.#name(key)} cannot be looked up`);
-    }
+    return this.#reads.head(key, signal);
   }
 
   async put(key: string, content: Content, signal: AbortSignal, known?: StoredObject | null): Promise<StoredObject> {
-    const parts = {
-      client: this.#client,
-      bucket: this.#bucket,
-      name: this.#name(key),
-      partBytes: this.#partBytes,
-      retrier: this.#retrier,
-      clock: this.#clock,
-      left: this.#left,
-      head: async (each: string, aborted: AbortSignal) => this.head(each, aborted),
-    };
-    try {
-      return await putContent(parts, key, content, signal, known);
-    } catch (error) {
-      signal.throwIfAborted();
-      throw translateS3Error(error, `${this.#name(key)} cannot be put`);
-    }
+    signal.throwIfAborted();
+    const writes = await this.#loadWrites();
+    if (this.#continued !== undefined) writes.continueUnfinished(this.#continued);
+    this.#continued = undefined;
+    return writes.put(key, content, signal, known);
   }
 
   continueUnfinished(prefix: string): void {
-    this.#left.continueBelow(prefix);
+    this.#continued = prefix;
   }
 
   async discardUnfinished(prefix: string, signal: AbortSignal): Promise<void> {
-    try {
-      signal.throwIfAborted();
-      await abortUploads(this.#client, this.#bucket, prefix, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      throw translateS3Error(error, `Unfinished uploads in ${this.label} cannot be aborted`);
-    }
+    const writes = await this.#loadWrites();
+    await writes.discardUnfinished(prefix, signal);
   }
 
   async close(): Promise<void> {
-    this.#client.destroy();
+    await this.#http.close();
+    (await this.#writes)?.close();
   }
 
-  #name(key: string): string {
-    return `Object '${key}' of ${this.label}`;
+  async #loadWrites(): Promise<S3Writes> {
+    this.#writes ??= import("./s3-writes.ts").then(
+      ({ S3Writes }) => new S3Writes(this.label, this.#options, async (key, signal) => this.head(key, signal)),
+    );
+    return this.#writes;
   }
-}
-
-function statusOf(error: unknown): number | undefined {
-  return (error as { $metadata?: { httpStatusCode?: number } } | null)?.$metadata?.httpStatusCode;
 }
