@@ -270,6 +270,7 @@ test("retention forgets what ended long enough ago, and nothing that still lives
   expect((await bundle.control.runs.get(ended.id)).state).toBe("completed");
   now += 0.2 * 24 * 3600 * 1000;
   // Without what the last server noted of the time, the clock is believed.
+  await bundle.control.stop();
   await rm(join(bundle.home, "time-mark.json"));
   await bundle.restart();
   await expect.poll(() => existsSync(join(bundle.home, "runs", ended.id)), { timeout: 5000 }).toBe(false);

@@ -23,3 +23,29 @@ test("an id that means no run stops the whole command before anything is deleted
   expect(await bench.trainyard("delete", "@", "nope")).toMatchObject({ code: 3, out: "" });
   expect(bench.server.runs).toHaveLength(1);
 });
+
+test("while a deletion can be taken back the command says for how long and how, and undelete does it", async () => {
+  await using bench = await CliBench.start();
+  bench.server.undoUntil = "2099-01-01T00:00:00.000Z";
+  bench.server.runs.push(scriptedRun({ id: "training-aaaaaaaa1" }), scriptedRun({ id: "training-bbbbbbbb2" }));
+  const { out, err } = await bench.trainyard("delete", "a");
+  expect(out).toBe("training-aaaaaaaa1\n");
+  expect(err).toMatch(/For \d+ d this takes it back: trainyard .*undelete training-aaaaaaaa1\n/);
+  expect((await bench.trainyard("list", "-o", "name")).out).toBe("training-bbbbbbbb2\n");
+  expect((await bench.trainyard("list", "--deleted", "-o", "name")).out).toBe("training-aaaaaaaa1\n");
+  expect((await bench.trainyard("show", "training-aaaaaaaa1")).out).toMatch(
+    /^Deleted .*; until 2099-01-01T00:00:00.000Z it can be taken back: trainyard .*undelete training-aaaaaaaa1$/m,
+  );
+  expect(await bench.trainyard("undelete", "b")).toMatchObject({ code: 3, out: "" });
+  expect(await bench.trainyard("undelete", "@")).toMatchObject({ code: 0, out: "training-aaaaaaaa1\n" });
+  expect((await bench.trainyard("list", "--deleted")).err).toBe("No deleted runs.\n");
+});
+
+test("delete --now is for good", async () => {
+  await using bench = await CliBench.start();
+  bench.server.undoUntil = "2099-01-01T00:00:00.000Z";
+  bench.server.runs.push(scriptedRun({ id: "training-aaaaaaaa1" }));
+  const { err } = await bench.trainyard("delete", "--now", "@");
+  expect(err).toBe("Deleted the history of run training-aaaaaaaa1; its results bucket is as it was.\n");
+  expect(bench.server.runs).toEqual([]);
+});

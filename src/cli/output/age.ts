@@ -9,9 +9,11 @@ export function ageOf(at: string, now: Date): string {
   return formatSpan(Math.max(0, now.getTime() - Date.parse(at)));
 }
 
-/** How long until then, rounded up to a whole unit so that nobody is told less than nothing. */
+/** How long until then, rounded up to a whole minute or second. */
 export function remainingTime(until: string, now: Date): string {
-  return formatSpan(Math.max(1000, Date.parse(until) - now.getTime() + 999));
+  const ms = Math.max(1, Date.parse(until) - now.getTime());
+  const stepMs = ms > 60_000 ? 60_000 : 1000;
+  return formatSpan(Math.ceil(ms / stepMs) * stepMs);
 }
 
 /** A length of time in its largest whole unit. */
