@@ -1,4 +1,5 @@
 import type { Clock } from "../base/clock.ts";
+import type { MachineTime } from "../base/machine-time.ts";
 import type { Run, RunOutcome } from "../domain/run.ts";
 import type { Engine, Handle } from "../engines/engine.ts";
 import type { Companion } from "./companion.ts";
@@ -44,6 +45,8 @@ export interface RunRemains {
   tidyUp(run: Run, areResultsStored: boolean, leftBehind: boolean): Promise<void>;
   /** Where the run's own copy of its results is, for people. */
   resultsFolder(run: Run): string;
+  /** Puts the logs of the attempt before this one where those of past attempts are. May be repeated, also when this attempt has begun. */
+  setAsideLogs(run: Run): Promise<void>;
 }
 
 /** What the steps of a run's life share. */
@@ -55,17 +58,15 @@ export interface StepParts {
   readonly preparation: Preparation;
   readonly remains: RunRemains;
   readonly companions: readonly Companion[];
+  readonly machineTime: MachineTime;
   /** For the other learners of a run once one has failed. */
   readonly stopGraceMs: number;
+  /** The pause before a run's second attempt. */
+  readonly retryDelayMs: number;
   /** Called as soon as the run holds no device any more. */
   onDevicesFree(runId: string): void;
-}
-
-/** From `downloading` or `running` on to `storing`; the devices are free from here. */
-export async function toStoring(parts: StepParts, run: Run, outcome: RunOutcome): Promise<void> {
-  const what = outcome.state === "failed" ? outcome.failure.message : `It will end as ${outcome.state}.`;
-  await parts.book.advance(run.id, "storing", { outcome, devices: [] }, `Storing logs and results. ${what}`);
-  parts.onDevicesFree(run.id);
+  /** Called when the run waits again, for its next attempt, and is carried no longer. */
+  onWaiting(run: Run): void;
 }
 
 export function failureContext(run: Run, logTail: readonly string[]): FailureContext {

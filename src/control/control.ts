@@ -1,10 +1,12 @@
 import type { ArchiveLimits } from "../archive/archive-limits.ts";
 import type { Clock } from "../base/clock.ts";
+import type { MachineTime } from "../base/machine-time.ts";
 import type { DataStores } from "../datastores/data-stores.ts";
 import type { Credentials } from "../domain/training-spec.ts";
 import type { Engine } from "../engines/engine.ts";
 import type { Environment, EnvironmentCatalogue } from "../environments/environment.ts";
 import type { Store } from "../store/store.ts";
+import type { AttemptRules } from "./attempt-rules.ts";
 import { Definitions } from "./definitions.ts";
 import { createDuties, type Duties } from "./duties.ts";
 import type { Machine } from "./machine.ts";
@@ -27,6 +29,10 @@ export interface ControlParts {
   readonly archiveLimits: Partial<ArchiveLimits>;
   /** The grace of a stop that names none. */
   readonly stopGraceMs: number;
+  /** What the operator says of attempts; left out: as without a configuration. */
+  readonly attemptRules?: AttemptRules;
+  /** What time limits are measured by; left out: this machine's. */
+  readonly machineTime?: MachineTime;
   /** Null keeps ended runs for ever. */
   readonly retentionDays: number | null;
   /** How long a deleted run can be taken back; 0, or left out, removes it at once. */

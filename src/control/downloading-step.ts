@@ -1,23 +1,28 @@
 import type { Run } from "../domain/run.ts";
-import { failureContext, toStoring, type Carried, type StepParts } from "./carried.ts";
+import { endAttempt } from "./attempt-end.ts";
+import { failureContext, type Carried, type StepParts } from "./carried.ts";
 import { isPassingTrouble, messageOf, outcomeOfStaging } from "./failures.ts";
 import type { Started } from "./all-or-none.ts";
+import { momentOfBoot } from "./time-limit.ts";
 
-/** Stages code and data and starts the learners → running, or → storing when that failed. */
+/** Stages code and data and starts the learners → running, or → storing or → pending when that failed. */
 export async function download(parts: StepParts, run: Run, carried: Carried, shutdown: AbortSignal): Promise<void> {
-  const { book, clock, log, preparation } = parts;
+  const { book, clock, log, preparation, remains, machineTime } = parts;
   const startedAt = clock.now();
   let started: Started;
   try {
+    if (run.attempt > 1) await remains.setAsideLogs(run);
     started = await preparation.prepareAndStart(run, startedAt, { stop: carried.stop.signal, shutdown });
   } catch (error) {
     shutdown.throwIfAborted();
     if (isPassingTrouble(error)) throw error;
-    if (carried.stop.signal.aborted) return toStoring(parts, run, { state: "canceled" });
+    if (carried.stop.signal.aborted) return endAttempt(parts, run, { state: "canceled" });
     log.error({ runId: run.id, error: messageOf(error), stack: (error as Error).stack }, "a run was not started");
-    return toStoring(parts, run, outcomeOfStaging(error, failureContext(run, [])));
+    return endAttempt(parts, run, outcomeOfStaging(error, failureContext(run, [])));
   }
   const { handles, environment } = started;
   const place = environment === null ? "" : ` in ${environment}`;
-  await book.advance(run.id, "running", { startedAt, handles, environment }, `The program started${place}.`);
+  const startedOnBoot = await momentOfBoot(machineTime);
+  const change = { startedAt, startedOnBoot, handles, environment };
+  await book.advance(run.id, "running", change, `The program started${place}.`);
 }

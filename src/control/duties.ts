@@ -1,16 +1,21 @@
+import { machineTime as realMachineTime, type MachineTime } from "../base/machine-time.ts";
 import type { Run } from "../domain/run.ts";
+import { PLAIN_RULES } from "./attempt-rules.ts";
 import type { Preparation, RunRemains } from "./carried.ts";
 import type { Companion } from "./companion.ts";
 import { dispatch } from "./dispatcher.ts";
 import { messageOf } from "./failures.ts";
 import { Lifecycle } from "./lifecycle.ts";
+import { waitingFor } from "./machine.ts";
 import { resume } from "./rescuer.ts";
 import { keepForgetting } from "./retention.ts";
 import { DAY_MS } from "./retention-decision.ts";
+import { pauseLeftMs } from "./retry-decision.ts";
 import { RunBook } from "./run-book.ts";
 import { RunService, type RunServiceParts } from "./run-service.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { ServiceLog } from "./service-log.ts";
+import { timeLimit } from "./time-limit.ts";
 import type { Definitions } from "./definitions.ts";
 import type { Trash } from "./trash.ts";
 import { TrustedTime, type TimeMemory } from "./trusted-time.ts";
@@ -26,6 +31,8 @@ export interface DutyParts extends Omit<
   readonly companions: readonly Companion[];
   readonly definitions: RunServiceParts["definitions"] & Pick<Definitions, "sweep">;
   readonly trash: RunServiceParts["trash"] & Pick<Trash, "recover">;
+  /** What time limits are measured by; left out: this machine's. */
+  readonly machineTime?: MachineTime;
   /** Null keeps ended runs for ever. */
   readonly retentionDays: number | null;
   /** How long a deleted run can be taken back; 0, or left out, removes it at once. */
@@ -49,7 +56,7 @@ export interface Duties {
 
 /** Ties the duties together: queue, grants, lives of runs, retention, and what can be asked of runs. */
 export function createDuties(parts: DutyParts): Duties {
-  const { clock, store, log, trash } = parts;
+  const { clock, store, log, trash, machineTime = realMachineTime } = parts;
   const ending = new AbortController();
   const book = new RunBook(store, clock);
   /** What goes on beside the runs; the end of the server waits for it. */
@@ -65,7 +72,28 @@ export function createDuties(parts: DutyParts): Duties {
     const release = (id: string): void => scheduler.release(id);
     supervise(dispatch({ book, clock, log, carry, release }, grant, ending.signal));
   });
-  const lifecycle = new Lifecycle({ ...parts, book, onDevicesFree: (id) => scheduler.release(id) });
+  const queue = (run: Run): void => {
+    const waiting = waitingFor(run, parts.machine);
+    const pauseMs = pauseLeftMs(run, clock.now());
+    if (run.notBefore === null || pauseMs === 0) return scheduler.enqueue(waiting);
+    scheduler.defer(waiting, run.notBefore);
+    const admit = (): void => scheduler.admit(run.id);
+    // Aborted: the next server defers it anew.
+    return supervise(clock.sleep(pauseMs, ending.signal).then(admit, () => undefined));
+  };
+  const endProgram = (id: string, graceMs: number): void => lifecycle.endProgram(id, graceMs);
+  const lifecycle = new Lifecycle({
+    ...parts,
+    book,
+    machineTime,
+    companions: [timeLimit({ ...parts, book, machineTime, endProgram }), ...parts.companions],
+    retryDelayMs: (parts.attemptRules ?? PLAIN_RULES).retryDelayMs,
+    onDevicesFree: (id) => scheduler.release(id),
+    onWaiting: (run) => {
+      queue(run);
+      scheduler.schedule();
+    },
+  });
   const rules = { days: parts.retentionDays, undoMs: parts.deleteUndoMs ?? 0 };
   const time = new TrustedTime(clock, parts.timeMemory, Math.max(rules.undoMs, (rules.days ?? 0) * DAY_MS));
   const holdsOnlyCopy = async (run: Run): Promise<boolean> => (await parts.holdsOnlyCopy?.(run)) ?? false;
@@ -78,7 +106,7 @@ export function createDuties(parts: DutyParts): Duties {
     scheduler,
     lifecycle,
     start: async () => {
-      await resume({ store, scheduler, lifecycle, trash, log, machine: parts.machine });
+      await resume({ store, scheduler, lifecycle, trash, log, queue });
       const remove = async (run: Run): Promise<void> => runs.forget(run);
       supervise(keepForgetting({ ...retention, store, clock, log, remove }, ending.signal));
       supervise(parts.definitions.sweep(ending.signal));

@@ -45,6 +45,7 @@ export function learnerTask(launch: Launch, learner: number): LearnerTask {
     LEARNER_ID: String(learner),
     NUM_LEARNERS: String(run.spec.learners),
     LEARNER_NAME_PREFIX: run.id,
+    TRAINYARD_ATTEMPT: String(run.attempt),
     PYTHONPATH: directory.code,
     // A program's prints must be in the log when they happen, not when a buffer is full.
     PYTHONUNBUFFERED: "1",

@@ -6,6 +6,7 @@ import { EngineError } from "../engines/engine-error.ts";
 import type { Carried, StepParts } from "./carried.ts";
 import { download } from "./downloading-step.ts";
 import { messageOf } from "./failures.ts";
+import { insist } from "./insist.ts";
 import { awaitEnd, stopLearners } from "./running-step.ts";
 import { store } from "./storing-step.ts";
 import { tellWithheld } from "./withheld-devices.ts";
@@ -20,12 +21,16 @@ const TROUBLE_BACKOFF = { attempts: Infinity, firstDelayMs: 200, maxDelayMs: 10_
  *   running      running-step.ts      wait for the learners' end                → storing
  *   storing      storing-step.ts      put logs and results into the bucket      → completed | failed | canceled
  *
+ * From the first two a failure that may pass leads back to `pending`, where the run is carried no longer (attempt-end.ts).
+ *
  * Each step can be repeated after a crash of the service and finds what it did before.
  */
 export class Lifecycle {
   readonly #parts: StepParts;
   readonly #shutdown = new AbortController();
-  readonly #carried = new Map<string, { readonly carried: Carried; readonly done: Promise<void> }>();
+  readonly #carried = new Map<string, { readonly carried: Carried; readonly done: Promise<boolean> }>();
+  /** Runs that wait again and were not told yet. */
+  readonly #leaving = new Set<Promise<void>>();
 
   constructor(parts: StepParts) {
     this.#parts = parts;
@@ -45,6 +50,31 @@ export class Lifecycle {
       this.#carried.delete(run.id);
     });
     this.#carried.set(run.id, { carried, done });
+    void done.then((waits) => (waits ? this.#letWait(run.id) : undefined));
+  }
+
+  /**
+   * A run that waits again is told only when it is carried no longer, for it may be granted devices at once. What has
+   * become of it by then is read anew: a wish to stop that came while it was still carried has nobody else to see to it.
+   */
+  #letWait(id: string): void {
+    const { book, clock, log } = this.#parts;
+    const look = async (): Promise<Run | null> => book.get(id).catch(nullWhenRemoved);
+    const told = insist({ clock, log }, id, look, this.#shutdown.signal)
+      .then((run) => {
+        if (run?.state === "pending") this.#parts.onWaiting(run);
+        else if (run !== null && !isTerminal(run.state)) this.carry(run);
+      })
+      // The server ends; the next one reads all runs.
+      .catch(() => undefined)
+      .finally(() => this.#leaving.delete(told));
+    this.#leaving.add(told);
+  }
+
+  /** Asks the run's program to end for a reason of the service's own, and insists after the grace. May be repeated. */
+  endProgram(id: string, graceMs: number): void {
+    const { carried } = this.#carried.get(id) ?? {};
+    if (carried !== undefined) stopLearners(this.#parts, id, carried, graceMs);
   }
 
   /** A wish to stop was written. May be repeated, with a shorter grace too. */
@@ -59,28 +89,33 @@ export class Lifecycle {
   async close(): Promise<void> {
     this.#shutdown.abort(new Error("The server is ending."));
     await Promise.allSettled([...this.#carried.values()].map(({ done }) => done));
+    await Promise.all(this.#leaving);
   }
 
-  async #supervise(id: string, carried: Carried): Promise<void> {
+  /** True when the run waits for another attempt. */
+  async #supervise(id: string, carried: Carried): Promise<boolean> {
     const { book, clock, log } = this.#parts;
     let troubles = 0;
     while (!this.#shutdown.signal.aborted) {
       try {
         const run = await book.get(id);
-        if (run.state === "pending" || isTerminal(run.state)) return;
+        // Also where the write that took its devices away was done and answered with an error.
+        if (run.devices.length === 0) this.#parts.onDevicesFree(id);
+        if (run.state === "pending" || isTerminal(run.state)) return run.state === "pending";
         if (run.stopRequestedAt !== null) carried.stop.abort();
         await this.#step(run, carried);
         troubles = 0;
       } catch (error) {
-        if (this.#shutdown.signal.aborted) return;
+        if (this.#shutdown.signal.aborted) return false;
         // Removed as soon as it had ended: there is nothing to carry.
-        if (error instanceof ServiceError && error.code === "run_not_found") return;
+        if (isRemoved(error)) return false;
         troubles += 1;
         log.error({ runId: id, error: messageOf(error), stack: (error as Error).stack }, "a run's next step failed");
         if (error instanceof EngineError) await this.#tellWithheld(id, error);
         await clock.sleep(backoffDelayMs(TROUBLE_BACKOFF, troubles), this.#shutdown.signal).catch(() => undefined);
       }
     }
+    return false;
   }
 
   async #tellWithheld(id: string, error: EngineError): Promise<void> {
@@ -105,4 +140,13 @@ export class Lifecycle {
         return undefined;
     }
   }
+}
+
+function isRemoved(error: unknown): boolean {
+  return error instanceof ServiceError && error.code === "run_not_found";
+}
+
+function nullWhenRemoved(error: unknown): null {
+  if (isRemoved(error)) return null;
+  throw error;
 }

@@ -1,6 +1,6 @@
+import type { Run } from "../domain/run.ts";
 import type { Store } from "../store/store.ts";
 import type { Lifecycle } from "./lifecycle.ts";
-import { waitingFor, type Machine } from "./machine.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { ServiceLog } from "./service-log.ts";
 import type { Trash } from "./trash.ts";
@@ -10,8 +10,9 @@ export interface RescuerParts {
   readonly scheduler: Scheduler;
   readonly lifecycle: Lifecycle;
   readonly trash: Pick<Trash, "recover">;
-  readonly machine: Machine;
   readonly log: ServiceLog;
+  /** Puts a run that waits into the queue, or aside until its next attempt may start. */
+  queue(run: Run): void;
 }
 
 /**
@@ -22,7 +23,7 @@ export async function resume(parts: RescuerParts): Promise<void> {
   await parts.trash.recover();
   const runs = await parts.store.listUnendedRuns();
   for (const run of runs) {
-    if (run.state === "pending") parts.scheduler.enqueue(waitingFor(run.id, run.spec, parts.machine));
+    if (run.state === "pending") parts.queue(run);
     else parts.scheduler.hold(run.id, run.devices);
   }
   const live = runs.filter((run) => run.state !== "pending");

@@ -4,6 +4,7 @@ import type { Credentials } from "../domain/training-spec.ts";
 import { readTail } from "../logs/log-file.ts";
 import type { RunRemains } from "./carried.ts";
 import { findLeftBehind, type LeftBehindParts } from "./left-behind.ts";
+import { setAsideLogs } from "./past-logs.ts";
 import { explainMissingLog, keepResults, tidyUp, type KeeperParts } from "./result-keeper.ts";
 import { learnerDirectory, runDirectory, TRAINING_LOG } from "./run-directory.ts";
 
@@ -21,6 +22,8 @@ export function runRemains(parts: RemainsParts): RunRemains {
     logTail: async (run, learner) =>
       readTail(join(learnerDirectory(directoryOf(run), learner), TRAINING_LOG), LOG_TAIL_LINES, LOG_TAIL_BYTES),
     keep: async (run: Run, outcome: RunOutcome, wasCutOff, signal) => {
+      // A run that was stopped between two attempts has those of the first where the second would write.
+      await setAsideLogs(directoryOf(run), run);
       if (outcome.state === "failed" && run.startedAt === null) {
         await explainMissingLog(directoryOf(run), outcome.failure.message);
       }
@@ -29,5 +32,6 @@ export function runRemains(parts: RemainsParts): RunRemains {
     findLeftBehind: async (run) => findLeftBehind(parts, directoryOf(run), run),
     tidyUp: async (run, areResultsStored, leftBehind) => tidyUp(directoryOf(run), areResultsStored, leftBehind),
     resultsFolder: (run) => directoryOf(run).results,
+    setAsideLogs: async (run) => setAsideLogs(directoryOf(run), run),
   };
 }

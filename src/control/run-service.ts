@@ -24,7 +24,8 @@ import { waitForGrowth } from "../logs/log-file.ts";
 import { readManifest } from "../manifest/read-manifest.ts";
 import type { NewRun, RunEvent, RunPage, RunQuery, Store } from "../store/store.ts";
 import { archiveIn, type Definitions } from "./definitions.ts";
-import { deviceKindFor, waitingFor, type Machine } from "./machine.ts";
+import { PLAIN_RULES, withinRules, type AttemptRules } from "./attempt-rules.ts";
+import { deviceKindFor, deviceKindOf, waitingFor, type Machine } from "./machine.ts";
 import { frameworksIn, type NamedFramework } from "./framework-list.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { listResults, type ResultListing } from "./result-listing.ts";
@@ -35,7 +36,8 @@ import { planRetention, type PlanParts, type RetentionPlan } from "./retention-p
 import { credentialsFor } from "./renewed-credentials.ts";
 import type { ResultsRetries } from "./results-retry.ts";
 import { refuseMissingEnvironment } from "./run-environment.ts";
-import { learnerDirectory, runDirectory, TRAINING_LOG } from "./run-directory.ts";
+import { learnerFolderOf } from "./past-logs.ts";
+import { runDirectory, TRAINING_LOG } from "./run-directory.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { hasEndedBefore, withStopRequest } from "./stop-request.ts";
 import type { Trash } from "./trash.ts";
@@ -66,6 +68,8 @@ export interface RunServiceParts {
   readonly machine: Machine;
   readonly archiveLimits: Partial<ArchiveLimits>;
   readonly stopGraceMs: number;
+  /** What the operator says of attempts; left out: as without a configuration. */
+  readonly attemptRules?: AttemptRules;
   sealCredentials(runId: string, credentials: Credentials): string;
   openCredentials(runId: string): Promise<Credentials>;
   /** What the operator says of attempts; left out: as without a configuration. */
@@ -85,7 +89,7 @@ export class RunService {
 
   /** What a device of the run is on this machine. */
   deviceKindOf(run: Run): Device["kind"] {
-    return deviceKindFor(run.spec, this.#parts.machine);
+    return deviceKindOf(run, this.#parts.machine);
   }
 
   /** By what means the engine keeps the run's processes together; null while none of it runs. */
@@ -102,7 +106,8 @@ export class RunService {
     const { clock } = this.#parts;
     const reading = readManifest(request.manifest, request.manifestName);
     if (reading.spec === null || reading.credentials === null) throw manifestInvalid(reading.problems);
-    const { spec, credentials } = reading;
+    const { credentials } = reading;
+    const spec = withinRules(reading.spec, this.#parts.attemptRules ?? PLAIN_RULES);
     await this.#refuseWhatCannotRun(spec, signal);
     const archive = await inspectArchive(archiveIn(request.zip), {
       ...this.#parts.archiveLimits,
@@ -118,6 +123,7 @@ export class RunService {
       definitionSha256: request.sha256,
       definitionSizeBytes: definitionSize(request.zip),
       submittedAt: clock.now(),
+      deviceKind: deviceKindFor(spec, this.#parts.machine),
       warnings,
     });
     const sealedCredentials = this.#parts.sealCredentials(fresh.id, credentials);
@@ -169,8 +175,10 @@ export class RunService {
       withStopRequest(run, graceMs, principal.account, now, cameTooLate),
     );
     // A grant that is being written at this moment finds the run ended and gives the devices back.
-    if (isTerminal(asked.state)) scheduler.withdraw(id);
-    else lifecycle.stop(id, graceMs);
+    if (isTerminal(asked.state) || asked.state === "storing") scheduler.withdraw(id);
+    // One that waited for another attempt has logs of those before to store, and nobody carries it.
+    if (asked.state === "storing") lifecycle.carry(asked);
+    if (!isTerminal(asked.state)) lifecycle.stop(id, graceMs);
     return asked;
   }
 
@@ -236,7 +244,11 @@ export class RunService {
   }
 
   /** The training log of one learner. `isComplete` says that no byte will follow. */
-  async logFile(id: string, learner: number): Promise<{ readonly path: string; readonly isComplete: boolean }> {
+  async logFile(
+    id: string,
+    learner: number,
+    attempt?: number,
+  ): Promise<{ readonly path: string; readonly isComplete: boolean }> {
     const run = await this.#parts.book.get(id);
     const { learners } = run.spec;
     if (learner > learners) {
@@ -245,8 +257,12 @@ export class RunService {
         `Its learners are numbered from 1 to ${learners}.`,
       );
     }
-    const path = join(learnerDirectory(runDirectory(this.#parts.home, id), learner), TRAINING_LOG);
-    return { path, isComplete: isLogComplete(run) };
+    const number = attempt ?? run.attempt;
+    if (number > run.attempt) {
+      throw requestInvalid(`Run '${id}' has no attempt ${number}.`, `It is at attempt ${run.attempt}.`);
+    }
+    const path = join(learnerFolderOf(runDirectory(this.#parts.home, id), run, number, learner), TRAINING_LOG);
+    return { path, isComplete: isLogComplete(run) || number < run.attempt };
   }
 
   /** Resolves when the log is longer than `fromByte` or complete, whichever comes first. */
@@ -273,7 +289,7 @@ export class RunService {
   /** What this installation cannot do is said at submission, never found out later. */
   async #refuseWhatCannotRun(spec: TrainingSpec, signal: AbortSignal): Promise<void> {
     const { machine, dataStores, environments } = this.#parts;
-    const { devices, kind } = waitingFor("", spec, machine);
+    const { devices, kind } = waitingFor({ id: "", spec, deviceKind: null }, machine);
     const present = machine.devices.filter((device) => device.kind === kind).length;
     if (devices > present) throw tooManyDevices(devices, present, kind);
     if (spec.data !== null) dataStores.check(spec.data.connection, spec.data.bucket);

@@ -1,12 +1,14 @@
 import type { Run } from "../domain/run.ts";
-import { failureContext, toStoring, type Carried, type StepParts } from "./carried.ts";
+import { endAttempt } from "./attempt-end.ts";
+import { failureContext, type Carried, type StepParts } from "./carried.ts";
 import { accompany } from "./companion.ts";
 import { awaitEndings, outcomeOfEndings } from "./endings.ts";
 import { messageOf, type FailureContext } from "./failures.ts";
 import { insist } from "./insist.ts";
 import { learnersOf } from "./run-directory.ts";
+import { outcomeOfTimeLimit } from "./time-limit.ts";
 
-/** Waits for the end of the learners → storing. */
+/** Waits for the end of the learners → storing, or → pending for another attempt. */
 export async function awaitEnd(parts: StepParts, run: Run, carried: Carried, shutdown: AbortSignal): Promise<void> {
   const { book, clock, engine, remains, stopGraceMs } = parts;
   if (run.handles.length === 0) throw new Error(`Run '${run.id}' is running without a handle.`);
@@ -20,11 +22,15 @@ export async function awaitEnd(parts: StepParts, run: Run, carried: Carried, shu
     }
     const onFailure = (): void => stopLearners(parts, run.id, carried, stopGraceMs);
     const endings = await awaitEndings(engine, run.handles, () => clock.now(), onFailure, shutdown);
-    // Read again: the wish to stop may have come while we waited.
+    // Read again: the wish to stop, or the time limit, may have come while we waited.
     const latest = await book.get(run.id);
     const tails = await Promise.all(learnersOf(run).map(async (learner) => remains.logTail(run, learner)));
     const contextOf = (learner: number): FailureContext => failureContext(run, tails[learner - 1] ?? []);
-    await toStoring(parts, run, outcomeOfEndings(endings, latest, contextOf));
+    const outcome =
+      latest.limitReached === null
+        ? outcomeOfEndings(endings, latest, contextOf)
+        : outcomeOfTimeLimit(latest.limitReached, endings, contextOf(1));
+    await endAttempt(parts, run, outcome);
   } finally {
     carried.handles = [];
     over.abort(new Error("The program has ended."));

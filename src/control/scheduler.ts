@@ -29,6 +29,8 @@ export function plan(queue: WaitingQueue, devices: readonly Device[], held: Read
 export class Scheduler {
   readonly devices: readonly Device[];
   readonly #queue = new WaitingQueue();
+  /** Runs that may not start yet, and until when. */
+  readonly #deferred = new Map<string, { readonly waiting: Waiting; readonly until: Date }>();
   /** Device id to run id. */
   readonly #held = new Map<string, string>();
   readonly #onGrant: (grant: Grant) => void;
@@ -38,14 +40,34 @@ export class Scheduler {
     this.#onGrant = onGrant;
   }
 
-  /** Puts a run at the end of the queue. Call `schedule` when all that is known was put. */
+  /**
+   * Puts a run at the end of the queue; one that is there keeps its place, and one that holds devices waits no longer.
+   * Call `schedule` when all that is known was put.
+   */
   enqueue(waiting: Waiting): void {
+    const isHolder = this.#held.values().some((holder) => holder === waiting.id);
+    if (isHolder || this.#queue.get(waiting.id) !== undefined) return;
     this.#queue.add(waiting);
+  }
+
+  /** Keeps a run out of the queue until `admit` is called for it; `until` is for people. */
+  defer(waiting: Waiting, until: Date): void {
+    this.#deferred.set(waiting.id, { waiting, until });
+  }
+
+  /** Puts a deferred run at the beginning of the queue: it was ahead of all these before its last attempt. */
+  admit(id: string): void {
+    const { waiting } = this.#deferred.get(id) ?? {};
+    if (waiting === undefined) return;
+    this.#deferred.delete(id);
+    this.#queue.addFirst(waiting);
+    this.schedule();
   }
 
   /** Takes a run out that no longer waits. */
   withdraw(id: string): void {
     this.#queue.remove(id);
+    this.#deferred.delete(id);
   }
 
   /** Devices that a run holds already, from before a restart. */
@@ -66,6 +88,10 @@ export class Scheduler {
 
   /** Why a run waits; null when it is not in the queue. */
   explain(id: string): { readonly reason: string; readonly position: number } | null {
+    const deferred = this.#deferred.get(id);
+    if (deferred !== undefined) {
+      return { reason: `It waits for its next attempt until ${deferred.until.toISOString()}.`, position: 1 };
+    }
     const waiting = this.#queue.get(id);
     const position = this.#queue.positionOf(id);
     if (waiting === undefined || position === null) return null;

@@ -37,6 +37,7 @@ export class WaitingQueue {
   readonly #lines = new Map<string, Line>();
   /** Of all that wait, in order. */
   readonly #tickets: Ticket[] = [];
+  #firstTicket: Ticket = 0;
   #lastTicket: Ticket = 0;
 
   get size(): number {
@@ -50,15 +51,28 @@ export class WaitingQueue {
   /** At the end, also when it has waited before. */
   add(waiting: Waiting): void {
     this.remove(waiting.id);
-    const { id, kind, devices } = waiting;
     const place = { ticket: (this.#lastTicket += 1), waiting };
-    this.#places.set(id, place);
+    this.#places.set(waiting.id, place);
     this.#tickets.push(place.ticket);
+    this.#lineFor(waiting).places.push(place);
+  }
+
+  /** Before all others. */
+  addFirst(waiting: Waiting): void {
+    this.remove(waiting.id);
+    const place = { ticket: (this.#firstTicket -= 1), waiting };
+    this.#places.set(waiting.id, place);
+    this.#tickets.unshift(place.ticket);
+    const line = this.#lineFor(waiting);
+    line.places.splice(line.first, 0, place);
+  }
+
+  #lineFor({ kind, devices }: Waiting): Line {
     const name = `${kind} ${devices}`;
     const line = this.#lines.get(name) ?? { kind, devices, places: [], first: 0 };
     if (line.places.length > LEFT_LIMIT + 2 * this.size) this.#tidy(line);
-    line.places.push(place);
     this.#lines.set(name, line);
+    return line;
   }
 
   remove(id: string): void {

@@ -164,6 +164,24 @@ export function tooManyDevices(wanted: number, present: number, kind: string): S
   );
 }
 
+export function timeLimitAboveMaximum(wanted: string, allowed: string): ServiceError {
+  return new ServiceError(
+    "invalid",
+    "time_limit_too_long",
+    `The manifest asks for a time limit of ${wanted}, and this server allows ${allowed}.`,
+    `Write time_limit: ${allowed} or less, or ask the operator to raise time_limit.max.`,
+  );
+}
+
+export function retriesAboveMaximum(wanted: number, allowed: number): ServiceError {
+  return new ServiceError(
+    "invalid",
+    "retries_too_many",
+    `The manifest asks for ${wanted} retries, and this server allows ${allowed}.`,
+    `Write retries: ${allowed} or less, or ask the operator to raise retries.max.`,
+  );
+}
+
 export function directoryRootNotAllowed(root: string): ServiceError {
   return new ServiceError(
     "forbidden",

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { packDirectory } from "../../src/archive/pack-archive.ts";
 import { systemClock, type Clock } from "../../src/base/clock.ts";
+import { machineTime, type MachineTime } from "../../src/base/machine-time.ts";
+import { PLAIN_RULES, type AttemptRules } from "../../src/control/attempt-rules.ts";
 import { createControl, type Control } from "../../src/control/control.ts";
 import { openDirectoryStore } from "../../src/datastores/directory/directory-store.ts";
 import type { DataStores } from "../../src/datastores/data-stores.ts";
@@ -44,6 +46,10 @@ export interface BundleOptions {
   readonly slots?: number;
   readonly retentionDays?: number | null;
   readonly clock?: Clock;
+  /** Left out: a bucket is asked once. */
+  readonly resultsGiveUpMs?: number;
+  readonly machineTime?: MachineTime;
+  readonly attemptRules?: AttemptRules;
   /** Wraps the store that a bucket is opened as, to make faults. */
   readonly wrapStore?: (store: DataStore, bucket: string) => DataStore;
   /** Methods of the database, or of the engine, that take the place of the real ones, to make faults. */
@@ -104,6 +110,9 @@ export async function controlBundle(options: BundleOptions = {}): Promise<Contro
       archiveLimits: {},
       stopGraceMs: 1000,
       retentionDays: options.retentionDays ?? null,
+      resultsGiveUpMs: options.resultsGiveUpMs ?? 0,
+      attemptRules: options.attemptRules ?? PLAIN_RULES,
+      machineTime: options.machineTime ?? machineTime,
       log: { info: () => {}, warn: write, error: write },
       pathFor: async () => "/usr/bin:/bin",
       keyring: { seal: (text) => text, unseal: options.unseal ?? ((text) => text) },
