@@ -72,8 +72,6 @@ export interface RunServiceParts {
   readonly attemptRules?: AttemptRules;
   sealCredentials(runId: string, credentials: Credentials): string;
   openCredentials(runId: string): Promise<Credentials>;
-  /** What the operator says of attempts; left out: as without a configuration. */
-  readonly attemptRules?: AttemptRules;
   /** What becomes of ended and deleted runs. */
   readonly retention: Pick<PlanParts, "rules" | "time" | "holdsOnlyCopy">;
   readonly retries: Pick<ResultsRetries, "request">;
