@@ -1,4 +1,5 @@
 import type { DataStore } from "./datastore.ts";
+import type { Outcome } from "./http-client.ts";
 
 /** Some bytes of an object, as one request asks for them. */
 export interface RangeRequest {
@@ -69,4 +70,17 @@ export async function readRangeOf(
   } finally {
     stream.destroy();
   }
+}
+
+/** Where the bytes of an answer of HTTP lie in the object, by its Content-Range or its length. */
+export function placeOf(answer: Outcome, asked: number): Pick<RangeAnswer, "sizeBytes" | "start" | "end"> {
+  const range = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(answer.header("content-range") ?? "");
+  if (answer.status !== 206) {
+    const length = answer.header("content-length");
+    const sizeBytes = length === undefined ? null : Number(length);
+    return { sizeBytes, start: 0, end: sizeBytes };
+  }
+  if (range === null) return { sizeBytes: null, start: asked, end: null };
+  const [, start, last, size] = range;
+  return { sizeBytes: size === "*" ? null : Number(size), start: Number(start), end: Number(last) + 1 };
 }

@@ -239,7 +239,7 @@ function sendListing(keep: Map<string, Buffer>, message: IncomingMessage, respon
 
 function sendObject(
   bytes: Buffer | undefined,
-  list: readonly { readonly etag: string }[] | undefined,
+  list: readonly { readonly path: string; readonly etag: string }[] | undefined,
   { request, fault, message }: Seen,
   response: ServerResponse,
 ): void {
@@ -249,17 +249,20 @@ function sendObject(
     response.writeHead(200, { "content-type": "application/json", "x-static-large-object": "True" });
     return void response.end(JSON.stringify(rows));
   }
-  const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
+  const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "");
+  const from = Number(range?.[1] ?? 0);
   if (from > 0 && from >= bytes.length) return end(response, 416);
+  const until = range?.[2] ? Math.min(bytes.length, Number(range[2]) + 1) : bytes.length;
   const etag = list === undefined ? md5(bytes) : `"${md5(list.map((each) => each.etag).join(""))}"`;
   const large = list === undefined ? {} : { "x-static-large-object": "True" };
-  response.writeHead(from > 0 ? 206 : 200, { etag, "content-length": bytes.length - from, ...large });
+  const place = range === null ? {} : { "content-range": `bytes ${from}-${until - 1}/${bytes.length}` };
+  response.writeHead(range === null ? 200 : 206, { etag, "content-length": until - from, ...place, ...large });
   if (request.operation === "head") {
     response.end();
     if (fault?.kind === "stray-bytes") response.socket?.write("0\r\n\r\n");
     return;
   }
-  if (fault?.kind !== "cut") return void response.end(bytes.subarray(from));
+  if (fault?.kind !== "cut") return void response.end(bytes.subarray(from, until));
   response.write(bytes.subarray(from, from + fault.bytes), () =>
     fault.end === "reset" ? response.destroy() : undefined,
   );

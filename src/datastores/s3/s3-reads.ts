@@ -3,7 +3,7 @@ import type { StoredObject } from "../datastore.ts";
 import { plainEtag } from "../etag.ts";
 import type { Outcome } from "../http-client.ts";
 import { objectStream } from "../object-stream.ts";
-import type { RangeAnswer, RangeOutcome, RangeRequest, RangeSink } from "../range-reads.ts";
+import { placeOf, type RangeAnswer, type RangeOutcome, type RangeRequest, type RangeSink } from "../range-reads.ts";
 import type { RemoteError } from "../remote-error.ts";
 import { translateS3Error } from "./s3-errors.ts";
 import { failureOf, type S3Http } from "./s3-http.ts";
@@ -101,18 +101,8 @@ export class S3Reads {
 const MAX_ERROR_BYTES = 1024 * 1024;
 
 function describeAnswer(answer: Outcome, asked: number): RangeAnswer {
-  const range = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(answer.header("content-range") ?? "");
-  const length = answer.header("content-length");
-  const sse = answer.header("x-amz-server-side-encryption") ?? "";
+  const encryption = answer.header("x-amz-server-side-encryption") ?? "";
   const isOpaque =
-    sse.startsWith("aws:kms") || answer.header("x-amz-server-side-encryption-customer-algorithm") !== undefined;
-  const etag = plainEtag(answer.header("etag"));
-  if (answer.status === 206 && range !== null) {
-    const [, from, to, size] = range;
-    const sizeBytes = size === "*" ? null : Number(size);
-    return { etag, sizeBytes, start: Number(from), end: Number(to) + 1, isOpaque };
-  }
-  if (answer.status === 206) return { etag, sizeBytes: null, start: asked, end: null, isOpaque };
-  const sizeBytes = length === undefined ? null : Number(length);
-  return { etag, sizeBytes, start: 0, end: sizeBytes, isOpaque };
+    encryption.startsWith("aws:kms") || answer.header("x-amz-server-side-encryption-customer-algorithm") !== undefined;
+  return { etag: plainEtag(answer.header("etag")), isOpaque, ...placeOf(answer, asked) };
 }

@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import type { Endpoint, HttpAnswer, HttpClient, HttpRequest } from "../http-client.ts";
+import type { BodySink, Endpoint, HttpAnswer, HttpClient, HttpRequest, TakenAnswer } from "../http-client.ts";
 
 /** What a login gives: the right to speak, for a while, and with whom. */
 export interface Grant {
@@ -39,6 +39,25 @@ export class SwiftSession {
     // Whoever came first has already asked for another one.
     if (this.#grant === asked) this.#grant = undefined;
     return this.#sendWith(await abortable(this.#current(), signal), request, signal);
+  }
+
+  /** As `send`, for many small answers; `sink` is not shown the answer that has no good token. */
+  async stream(request: Omit<SwiftRequest, "body">, sink: BodySink, signal: AbortSignal): Promise<TakenAnswer> {
+    const asked = this.#current();
+    const answer = await this.#streamWith(await abortable(asked, signal), request, sink, signal);
+    if (answer.status !== 401) return answer;
+    if (this.#grant === asked) this.#grant = undefined;
+    return this.#streamWith(await abortable(this.#current(), signal), request, sink, signal);
+  }
+
+  async #streamWith(
+    grant: Grant,
+    request: Omit<SwiftRequest, "body">,
+    sink: BodySink,
+    signal: AbortSignal,
+  ): Promise<TakenAnswer> {
+    const headers = { ...request.headers, "x-auth-token": grant.token };
+    return this.#client.stream(grant.storage, { ...request, headers }, sink, signal);
   }
 
   async #sendWith(grant: Grant, request: SwiftRequest, signal: AbortSignal): Promise<HttpAnswer> {
