@@ -5,6 +5,7 @@ import { syncFolder } from "../base/sync-folder.ts";
 import type { DefinitionContent } from "../domain/definition-content.ts";
 import type { Run } from "../domain/run.ts";
 import type { Store } from "../store/store.ts";
+import { onDisk } from "./disk-trouble.ts";
 
 /** What `src/archive` reads a definition from. */
 export function archiveIn(content: DefinitionContent): string | Uint8Array {
@@ -61,8 +62,10 @@ export class Definitions {
     try {
       // A removal that failed has left the file, which is replaced here.
       await this.#leaving.get(sha256)?.catch(() => undefined);
-      await rename(uploadedPath, this.#path(sha256));
-      await syncFolder(this.#folder);
+      await onDisk("the model definition", async () => {
+        await rename(uploadedPath, this.#path(sha256));
+        await syncFolder(this.#folder);
+      });
       const registered = await register();
       this.#hasArrived(sha256);
       return registered;

@@ -29,11 +29,15 @@ export class RunTimes {
     return new Date(Math.max(isSet ? steadyMs : wallMs, run.changedAt.getTime()));
   }
 
-  /** The next version with a start that lies between the change before and now, whichever clock it was read from. */
+  /** The next version with the start that it was given, read from the wall clock, as a time of the run. */
   withStart(run: Run, next: Run, now: Date): Run {
     const { startedAt } = next;
     if (startedAt === null || startedAt === run.startedAt) return next;
-    return startedAt >= run.changedAt && startedAt <= now ? next : { ...next, startedAt: now };
+    const aheadMs = this.#clock.now().getTime() - now.getTime();
+    const steady = Math.abs(aheadMs) > STEP_MS ? new Date(startedAt.getTime() - aheadMs) : startedAt;
+    // Read before the clock was set, it lies anywhere.
+    const isBetween = steady >= run.changedAt && steady <= now;
+    return { ...next, startedAt: isBetween ? steady : now };
   }
 
   /** The run stands in the database as it is here. */

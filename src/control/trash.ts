@@ -4,6 +4,7 @@ import { rename } from "../base/world-files.ts";
 import { syncFolder } from "../base/sync-folder.ts";
 import { isRunId } from "../domain/run-id.ts";
 import type { Store } from "../store/store.ts";
+import { onDisk } from "./disk-trouble.ts";
 import { messageOf } from "./failures.ts";
 import { removeTree } from "./remove-tree.ts";
 import { runDirectory } from "./run-directory.ts";
@@ -30,7 +31,7 @@ export class Trash {
    * with `run_not_ended` when it lives and with `version_conflict` when somebody changed it.
    */
   async remove(id: string, version: number): Promise<boolean> {
-    await move(runDirectory(this.#home, id).root, this.#path(id));
+    await onDisk(`the directory of run '${id}'`, () => move(runDirectory(this.#home, id).root, this.#path(id)));
     try {
       return await this.#store.deleteRun(id, version);
     } finally {

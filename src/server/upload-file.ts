@@ -5,7 +5,7 @@ import type { Readable } from "node:stream";
 import { open, rm } from "../base/world-files.ts";
 import { randomText } from "../base/random-text.ts";
 import { type DefinitionContent, SMALL_DEFINITION_BYTES } from "../domain/definition-content.ts";
-import { archiveTooLarge, diskFull } from "../domain/errors.ts";
+import { archiveTooLarge, diskFailing, diskFull } from "../domain/errors.ts";
 import { formatBytes } from "../base/byte-size.ts";
 
 /** Written in pieces of this size, so that a usual model definition costs one write. */
@@ -79,5 +79,6 @@ export function definitionTooLarge(limitBytes: number): Error {
 
 function writeTrouble(error: NodeJS.ErrnoException): never {
   if (error.code === "ENOSPC" || error.code === "EDQUOT") throw diskFull("the model definition", error);
+  if (error.code === "EIO" || error.code === "EROFS") throw diskFailing("the model definition", error.message, error);
   throw error;
 }

@@ -45,6 +45,7 @@ export interface BundleOptions {
   readonly script?: (task: LearnerTask) => Script;
   readonly slots?: number;
   readonly retentionDays?: number | null;
+  readonly deleteUndoMs?: number;
   readonly clock?: Clock;
   /** Left out: a bucket is asked once. */
   readonly resultsGiveUpMs?: number;
@@ -110,6 +111,7 @@ export async function controlBundle(options: BundleOptions = {}): Promise<Contro
       archiveLimits: {},
       stopGraceMs: 1000,
       retentionDays: options.retentionDays ?? null,
+      deleteUndoMs: options.deleteUndoMs ?? 0,
       resultsGiveUpMs: options.resultsGiveUpMs ?? 0,
       attemptRules: options.attemptRules ?? PLAIN_RULES,
       machineTime: options.machineTime ?? machineTime,
