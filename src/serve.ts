@@ -92,6 +92,7 @@ async function startServer(home: string, settings: Settings): Promise<RunningSer
     retentionDays: settings.retentionDays,
     deleteUndoMs: settings.deleteUndoMs,
     stopGraceMs: settings.stopGraceMs,
+    resultsGiveUpMs: settings.resultsGiveUpMs,
     pathFor: async (environment) =>
       pathFor(environment, await writeProgramFolder(environment, join(home, "environments"))),
     keyring,

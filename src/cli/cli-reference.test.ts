@@ -18,13 +18,19 @@ const REFERENCE = readFileSync(PAGE, "utf8")
 async function commands(): Promise<readonly CommandUnknownOpts[]> {
   await using bench = await CliBench.start();
   const program = await buildTrainyard(createContext(processIo(), bench.machine));
-  return [program, ...program.commands];
+  return [program, ...program.commands.flatMap((command) => [command, ...command.commands])];
+}
+
+/** With the command that it is below. */
+function nameOf(command: CommandUnknownOpts): string {
+  const { parent } = command;
+  return parent === null || parent.parent === null ? command.name() : `${parent.name()} ${command.name()}`;
 }
 
 /** What the reference must say about a command: how it is written, what it does, its arguments and options. */
 function entryOf(command: CommandUnknownOpts): string {
   const isProgram = command.parent === null;
-  const name = isProgram ? "trainyard" : `trainyard ${command.name()}`;
+  const name = isProgram ? "trainyard" : `trainyard ${nameOf(command)}`;
   const rows = [
     ...command.registeredArguments.map((argument) =>
       row(argument.required ? `<${argument.name()}>` : `[${argument.name()}]`, argument.description),
@@ -49,8 +55,8 @@ function row(written: string, meaning: string): string {
 test("the reference has every command with its arguments and options, and no other", async () => {
   const all = await commands();
   for (const command of all) expect(REFERENCE).toContain(entryOf(command));
-  const described = [...REFERENCE.matchAll(/^### trainyard (\S+)$/gm)].map((match) => match[1]);
-  expect(described).toEqual(all.slice(1).map((command) => command.name()));
+  const described = [...REFERENCE.matchAll(/^### trainyard (\S+(?: \S+)?)$/gm)].map((match) => match[1]);
+  expect(described).toEqual(all.slice(1).map(nameOf));
 });
 
 test("the reference has every command of bx ml", () => {

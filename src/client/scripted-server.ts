@@ -30,6 +30,8 @@ export class ScriptedServer implements AsyncDisposable {
   /** What a new submission becomes. */
   nextRun: RunView | undefined;
   readonly #server = createServer((request, response) => void this.#answer(request, response));
+  /** What was sent to store results again. */
+  readonly resultRetries: { manifest?: string }[] = [];
   readonly #keys = new Map<string, RunView>();
   #port = 0;
   #changed = Promise.withResolvers<void>();
@@ -110,7 +112,7 @@ export class ScriptedServer implements AsyncDisposable {
     if (url.pathname === routePaths.listFrameworks.path) return { status: 200, json: { frameworks: this.frameworks } };
     if (url.pathname === routePaths.planRetention.path) return { status: 200, json: this.retention };
     if (url.pathname.startsWith(routePaths.listEnvironments.path)) return await this.#environments(request, url);
-    const [, id, what] = /^\/api\/v1\/runs(?:\/([^/]+)(?:\/(\w+))?)?$/.exec(url.pathname) ?? [];
+    const [, id, what] = /^\/api\/v1\/runs(?:\/([^/]+)(?:\/(\w+)(?:\/retry)?)?)?$/.exec(url.pathname) ?? [];
     if (id === undefined) return request.method === "POST" ? await this.#submit(request) : this.#list(url);
     if (!this.runs.some((run) => run.id === id)) {
       return problem(404, "not_found", "run_not_found", `No run has the id '${id}'.`);
@@ -120,6 +122,11 @@ export class ScriptedServer implements AsyncDisposable {
     if (what === "stop") return await this.#stop(id, request);
     if (what === "log") return await this.#log(id, url);
     if (what === "events") return { status: 200, json: { events: this.events.get(id) ?? [] } };
+    if (url.pathname.endsWith("/results/retry")) {
+      const body = (await bodyOf(request)).toString();
+      this.resultRetries.push(body === "" ? {} : (JSON.parse(body) as { manifest?: string }));
+      return { status: 202, json: this.#run(id) };
+    }
     if (what === "results") return { status: 200, json: this.results.get(id) };
     return await this.#show(id, url);
   }

@@ -98,6 +98,15 @@ export const SETTINGS = {
     meaning: "How long a program may go on after it was asked to stop, where the request does not say.",
     fromText: asNumber,
   }),
+  "results.give_up_minutes": setting({
+    type: "number",
+    schema: number(0, 10_080),
+    default: "60",
+    example: "720",
+    meaning:
+      "How long the server tries to store the results of a run whose bucket stays away. Then the run ends with its results on the server, and `trainyard results retry` stores them later. Each server that takes the run over tries that long.",
+    fromText: asNumber,
+  }),
   "stores.directory.roots": setting({
     type: "list of folders",
     schema: Roots,

@@ -48,6 +48,7 @@ test("without any source every setting has its default", () => {
     deleteUndoMs: 3_600_000,
     cpuSlots: null,
     stopGraceMs: 30_000,
+    resultsGiveUpMs: 3_600_000,
     directoryRoots: [],
     network: { allow: [], allowPrivate: null },
     storeRetry: { attempts: 6, firstDelayMs: 500, maxDelayMs: 30_000 },
@@ -77,6 +78,7 @@ retention: {days: forever}
 delete: {undo_minutes: 1.5}
 devices: {cpu_slots: 8}
 stop: {grace_seconds: 0.5}
+results: {give_up_minutes: 1.5}
 stores:
   directory:
     roots: [/srv/data]
@@ -106,6 +108,7 @@ environments:
     deleteUndoMs: 90_000,
     cpuSlots: 8,
     stopGraceMs: 500,
+    resultsGiveUpMs: 90_000,
     directoryRoots: ["/srv/data"],
     network: { allow: ["minio.example.com", "10.0.0.0/8", "fd00::/8", "192.168.1.2"], allowPrivate: false },
     storeRetry: { attempts: 1, firstDelayMs: 500, maxDelayMs: 2000 },

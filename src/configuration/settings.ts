@@ -20,6 +20,7 @@ export interface Settings {
   /** Null: one for each core, and at least 4. */
   readonly cpuSlots: number | null;
   readonly stopGraceMs: number;
+  readonly resultsGiveUpMs: number;
   readonly directoryRoots: readonly string[];
   readonly network: {
     readonly allow: readonly string[];
@@ -64,6 +65,7 @@ function settingsOf(values: SettingValues): Settings {
     deleteUndoMs: values["delete.undo_minutes"] * 60_000,
     cpuSlots: values["devices.cpu_slots"],
     stopGraceMs: values["stop.grace_seconds"] * 1000,
+    resultsGiveUpMs: values["results.give_up_minutes"] * 60_000,
     directoryRoots: values["stores.directory.roots"],
     network: { allow: values["stores.network.allow"], allowPrivate: values["stores.network.allow_private"] },
     storeRetry: {

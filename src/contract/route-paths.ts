@@ -18,6 +18,7 @@ export const routePaths = {
   listFrameworks: { method: "GET", path: "/api/v1/frameworks" },
   planRetention: { method: "GET", path: "/api/v1/retention" },
   listResults: { method: "GET", path: "/api/v1/runs/{id}/results" },
+  retryResults: { method: "POST", path: "/api/v1/runs/{id}/results/retry" },
 } as const satisfies Record<string, { readonly method: "GET" | "POST" | "DELETE"; readonly path: string }>;
 
 /** Headers of the log route, in one spelling for both ends. */

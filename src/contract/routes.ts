@@ -78,14 +78,15 @@ export const routes = {
     operationId: "listRuns",
     ...routePaths.listRuns,
     summary: "List runs, newest first, page by page",
+    description: "`deleted=true` lists the deleted runs that can still be taken back, and no others.",
     access: "token",
     body: "none",
     query: z.object({
       state: States.optional(),
       name: z.string().max(500).optional(),
       idPrefix: z.string().max(64).optional(),
-      limit: z.coerce.number().int().min(1).max(1000).default(100),
       deleted: Flag.optional(),
+      limit: z.coerce.number().int().min(1).max(1000).default(100),
       cursor: z.string().max(200).optional(),
     }),
     answers: { 200: RunList, 400: Problem },
@@ -121,10 +122,10 @@ export const routes = {
     operationId: "deleteRun",
     ...routePaths.deleteRun,
     summary: "Delete the service's history of a run that has ended; the results bucket is left alone",
-    access: "token",
     description:
       "202 with the run while it can be taken back, until its `undoUntil`; no list shows it meanwhile. With `now=true`, or where the server " +
       "leaves no time for that, it is gone with 204. May be repeated.",
+    access: "token",
     body: "none",
     params: RunParams,
     query: z.object({ now: Flag.default(false) }),
@@ -231,6 +232,19 @@ export const routes = {
     body: "none",
     params: RunParams,
     answers: { 200: ResultList, 404: Problem, 503: Problem },
+  },
+  retryResults: {
+    operationId: "retryResults",
+    ...routePaths.retryResults,
+    summary: "Store the results of an ended run that could not be stored at its end",
+    description:
+      "The server tries in the background, as long as at the end of a run; how the run ended does not change, and `results.storedAt` " +
+      "says when they are there. `manifest` is one that names the same results bucket, for new credentials. May be repeated.",
+    access: "token",
+    body: "json",
+    params: RunParams,
+    json: z.strictObject({ manifest: z.string().max(1_000_000).optional() }).default({}),
+    answers: { 202: RunView, 400: Problem, 404: Problem, 409: Problem },
   },
 } as const satisfies Record<string, RouteContract>;
 

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { ArchiveLimits } from "../archive/archive-limits.ts";
 import type { Clock } from "../base/clock.ts";
 import type { MachineTime } from "../base/machine-time.ts";
@@ -12,6 +13,8 @@ import { createDuties, type Duties } from "./duties.ts";
 import type { Machine } from "./machine.ts";
 import { holdsOnlyCopyOf } from "./only-copy.ts";
 import { prepareAndStart } from "./preparation.ts";
+import { retryMemoryIn } from "./retry-memory.ts";
+import { runDirectory } from "./run-directory.ts";
 import { runRemains } from "./run-remains.ts";
 import type { ServiceLog } from "./service-log.ts";
 import { timeMemoryIn } from "./time-memory.ts";
@@ -37,6 +40,8 @@ export interface ControlParts {
   readonly retentionDays: number | null;
   /** How long a deleted run can be taken back; 0, or left out, removes it at once. */
   readonly deleteUndoMs?: number;
+  /** How long a bucket may stay away before results are left on the server; left out: an hour. */
+  readonly resultsGiveUpMs?: number;
   pathFor(environment: Environment): Promise<string>;
   /** Seals credentials before they are stored; `context` binds an envelope to its run. */
   readonly keyring: {
@@ -72,6 +77,10 @@ export function createControl(parts: ControlParts): Control {
     remains: runRemains({ ...parts, definitions, openCredentials }),
     companions: [],
     timeMemory: timeMemoryIn(home),
+    resultsRetries: {
+      retryMemory: retryMemoryIn(home),
+      isKept: (run) => existsSync(runDirectory(home, run.id).root),
+    },
     holdsOnlyCopy: async (run) => holdsOnlyCopyOf(home, run),
   });
 }

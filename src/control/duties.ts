@@ -11,6 +11,7 @@ import { resume } from "./rescuer.ts";
 import { keepForgetting } from "./retention.ts";
 import { DAY_MS } from "./retention-decision.ts";
 import { pauseLeftMs } from "./retry-decision.ts";
+import { ResultsRetries, type RetryParts } from "./results-retry.ts";
 import { RunBook } from "./run-book.ts";
 import { RunService, type RunServiceParts } from "./run-service.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -23,7 +24,7 @@ import { TrustedTime, type TimeMemory } from "./trusted-time.ts";
 /** What touches files, buckets and programs is passed in, so that the simulation can drive the rest without any. */
 export interface DutyParts extends Omit<
   RunServiceParts,
-  "book" | "scheduler" | "lifecycle" | "definitions" | "trash" | "retention"
+  "book" | "scheduler" | "lifecycle" | "definitions" | "trash" | "retention" | "retries"
 > {
   readonly log: ServiceLog;
   readonly preparation: Preparation;
@@ -39,6 +40,9 @@ export interface DutyParts extends Omit<
   readonly deleteUndoMs?: number;
   /** What outlives the process of the time; left out, nothing does. */
   readonly timeMemory?: TimeMemory;
+  /** How long a bucket may stay away before results are left on the server; left out: an hour. */
+  readonly resultsGiveUpMs?: number;
+  readonly resultsRetries?: Pick<RetryParts, "retryMemory" | "isKept">;
   /** Whether the run directory has results that no bucket has. Left out: none has. */
   holdsOnlyCopy?(run: Run): Promise<boolean>;
 }
@@ -98,7 +102,8 @@ export function createDuties(parts: DutyParts): Duties {
   const time = new TrustedTime(clock, parts.timeMemory, Math.max(rules.undoMs, (rules.days ?? 0) * DAY_MS));
   const holdsOnlyCopy = async (run: Run): Promise<boolean> => (await parts.holdsOnlyCopy?.(run)) ?? false;
   const retention = { rules, time, holdsOnlyCopy };
-  const runs = new RunService({ ...parts, book, scheduler, lifecycle, retention });
+  const retries = new ResultsRetries({ ...parts, ...parts.resultsRetries, book });
+  const runs = new RunService({ ...parts, book, scheduler, lifecycle, retention, retries });
 
   return {
     runs,
@@ -109,11 +114,12 @@ export function createDuties(parts: DutyParts): Duties {
       await resume({ store, scheduler, lifecycle, trash, log, queue });
       const remove = async (run: Run): Promise<void> => runs.forget(run);
       supervise(keepForgetting({ ...retention, store, clock, log, remove }, ending.signal));
+      await retries.start();
       supervise(parts.definitions.sweep(ending.signal));
     },
     stop: async () => {
       ending.abort(new Error("The server is ending."));
-      await lifecycle.close();
+      await Promise.all([lifecycle.close(), retries.close()]);
       await Promise.all(underWay);
     },
   };

@@ -2,38 +2,28 @@ import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { mkdir, writeFile } from "../base/world-files.ts";
-import { keepsRemains, type DataStore } from "../datastores/datastore.ts";
+import {
+  continuesPuts,
+  keepsRemains,
+  type Content,
+  type DataStore,
+  type StoredObject,
+} from "../datastores/datastore.ts";
 import type { DataStores } from "../datastores/data-stores.ts";
+import { RemoteError } from "../datastores/remote-error.ts";
 import { uploadTree } from "../datastores/upload-tree.ts";
-import { definitionSize } from "../domain/definition-content.ts";
 import type { Run, StoredResults } from "../domain/run.ts";
 import type { Credentials } from "../domain/training-spec.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Definitions } from "./definitions.ts";
 import { messageOf } from "./failures.ts";
 import { removeTree } from "./remove-tree.ts";
-import {
-  CHECKPOINT_FOLDER,
-  learnerDirectory,
-  learnersOf,
-  runDirectory,
-  TRAINING_LOG,
-  type RunDirectory,
-} from "./run-directory.ts";
+import { MARKER, resultFolders, SIDE_FOLDER } from "./result-layout.ts";
+import { learnerDirectory, learnersOf, runDirectory, TRAINING_LOG, type RunDirectory } from "./run-directory.ts";
 import type { ServiceLog } from "./service-log.ts";
 import { useStore } from "./use-store.ts";
 
-/** The last object of a run's folder: whoever sees it knows that all others are there and verified. */
-const MARKER = ".log-copy-complete";
-
-/** Where files of RESULT_DIR go whose names the service itself needs. */
-const SIDE_FOLDER = "_result_dir";
-const RESERVED_FOLDER = /^(?:learner-\d+|_submitted_code|_wml_checkpoints|_result_dir)$/;
-
 const NAMED_WARNINGS = 20;
-
-/** The engine's records in a learner's folder, which are not the user's. */
-const ENGINE_RECORD = /^attempt-\d+\./;
 
 export interface KeeperParts {
   readonly home: string;
@@ -46,13 +36,15 @@ export interface KeeperParts {
 export interface KeptResults {
   readonly stored: StoredResults;
   readonly warnings: readonly string[];
+  /** How many files were there and could not be read, so that the local copy is worth keeping. Left out: none. */
+  readonly unreadFiles?: number;
 }
 
 /**
  * Puts logs and results of a run into its results bucket, in the layout of the service of 2017-18
  * (`docs/reference/results.md`). Every object is verified by the store before the next step; the marker comes last.
- * May be repeated from the beginning: what is already there with the same content is not sent again. `wasCutOff` says
- * that a server may have died at it, and left unfinished uploads in the bucket.
+ * May be repeated from the beginning: what is already there with the same content is not sent again, and a large upload
+ * that was cut off is gone on with. `wasCutOff` says that there may be such, and what is left of them is removed.
  */
 export async function keepResults(
   parts: KeeperParts,
@@ -63,8 +55,20 @@ export async function keepResults(
 ): Promise<KeptResults> {
   const { connection, bucket } = run.spec.results;
   return useStore(parts.dataStores.open(connection, bucket, credentials.results, "results"), async (store) => {
-    if (wasCutOff) await discardRemains(store, parts, run, signal);
-    return keepIn(store, parts, run, signal);
+    const isContinued = continuesPuts(store);
+    if (isContinued) store.continueUnfinished(`${run.id}/`);
+    else if (wasCutOff) await discardRemains(store, parts, run, signal);
+    const kept = await keepContent(store, parts, run, signal);
+    // Whatever could be gone on with has been by now.
+    if (isContinued && wasCutOff) await discardRemains(store, parts, run, signal);
+    const markers = await putMarkers(store, run, signal);
+    const { objects, sizeBytes, ...rest } = kept;
+    const stored = {
+      objects: objects + markers.objects,
+      sizeBytes: sizeBytes + markers.sizeBytes,
+      storedAt: parts.clock.now(),
+    };
+    return { ...rest, stored };
   });
 }
 
@@ -79,54 +83,68 @@ async function discardRemains(store: DataStore, parts: KeeperParts, run: Run, si
   }
 }
 
-async function keepIn(store: DataStore, parts: KeeperParts, run: Run, signal: AbortSignal): Promise<KeptResults> {
+interface Count {
+  objects: number;
+  sizeBytes: number;
+}
+
+async function keepContent(
+  store: DataStore,
+  parts: KeeperParts,
+  run: Run,
+  signal: AbortSignal,
+): Promise<Count & Omit<KeptResults, "stored">> {
   const directory = runDirectory(parts.home, run.id);
+  const listed = await listOwn(store, run, signal);
   const count = { objects: 0, sizeBytes: 0 };
   const skipped: string[] = [];
   let skippedCount = 0;
+  let unreadFiles = 0;
   const aside = new Set<string>();
-  const upload = async (folder: string, prefix: string, keyOf: (path: string) => string | null): Promise<void> => {
-    if (!existsSync(folder)) return;
-    const report = await uploadTree(store, prefix, folder, { signal, keyOf });
+  for (const { path, prefix, keyOf } of resultFolders(directory, run, (name) => aside.add(name))) {
+    if (!existsSync(path)) continue;
+    const known = listed !== null && prefix.startsWith(`${run.id}/`) ? { listed } : {};
+    const report = await uploadTree(store, prefix, path, { signal, keyOf, ...known });
     count.objects += report.objects;
     count.sizeBytes += report.sizeBytes;
     skippedCount += report.skippedCount;
-    skipped.push(...report.skipped.map(({ path, reason }) => `'${path}' was not stored: ${reason}.`));
-  };
-  const learners = learnersOf(run);
-
-  await upload(directory.results, `${run.id}/`, (path) => resultKey(path, aside));
-  const own = run.spec.checkpoints === "run" ? `${run.id}/` : "";
-  await upload(directory.checkpoints, `${own}${CHECKPOINT_FOLDER}/`, (path) => path);
-  for (const learner of learners) {
-    // A program that writes a marker of its own must not make anybody believe that all is there.
-    const isOurs = (path: string): boolean => path === MARKER || ENGINE_RECORD.test(path);
-    const folder = learnerDirectory(directory, learner);
-    await upload(folder, `${run.id}/learner-${learner}/`, (path) => (isOurs(path) ? null : path));
+    unreadFiles += report.unreadCount;
+    skipped.push(...report.skipped.map(({ path: name, reason }) => `'${name}' was not stored: ${reason}.`));
   }
-  const log = join(learnerDirectory(directory, 1), TRAINING_LOG);
-  if (existsSync(log)) await putFile(store, `${run.id}/${TRAINING_LOG}`, log, count, signal);
-  const definition = await parts.definitions.contentOf(run);
-  await store.put(`${run.id}/_submitted_code/model.zip`, definition, signal);
-  count.objects += 1;
-  count.sizeBytes += definitionSize(definition);
-  for (const learner of learners) {
-    const bytes = Buffer.from("0");
-    await store.put(`${run.id}/learner-${learner}/${MARKER}`, { kind: "bytes", bytes }, signal);
+  const putOne = async (key: string, content: Content): Promise<void> => {
+    const known = listed === null ? undefined : (listed.get(key) ?? null);
+    const { sizeBytes } = await store.put(key, content, signal, known);
     count.objects += 1;
-    count.sizeBytes += bytes.length;
-  }
+    count.sizeBytes += sizeBytes;
+  };
+  const log = join(learnerDirectory(directory, 1), TRAINING_LOG);
+  const facts = await stat(log).catch(() => null); // A run that never came so far has none.
+  if (facts !== null) await putOne(`${run.id}/${TRAINING_LOG}`, { kind: "file", path: log, sizeBytes: facts.size });
+  await putOne(`${run.id}/_submitted_code/model.zip`, await parts.definitions.contentOf(run));
   const warnings = [...limited(skipped, skippedCount), ...limited([...aside].map(movedAside), aside.size)];
-  return { stored: { ...count, storedAt: parts.clock.now() }, warnings };
+  if (unreadFiles > 0) warnings.push(`Files that could not be read are kept on the server in ${directory.root}.`);
+  return { ...count, warnings, unreadFiles };
 }
 
-/** Files of the program keep their names; only those that would hide the service's own objects step aside. */
-function resultKey(path: string, aside: Set<string>): string {
-  const [top = path] = path.split("/", 1);
-  const isReserved = path === TRAINING_LOG || RESERVED_FOLDER.test(top);
-  if (!isReserved) return path;
-  aside.add(top);
-  return `${SIDE_FOLDER}/${path}`;
+/** What is in the run's folder already, by one request for each page; null for who may write there but not list. */
+async function listOwn(store: DataStore, run: Run, signal: AbortSignal): Promise<Map<string, StoredObject> | null> {
+  const listed = new Map<string, StoredObject>();
+  try {
+    for await (const object of store.list(`${run.id}/`, signal)) listed.set(object.key, object);
+    return listed;
+  } catch (error) {
+    if (error instanceof RemoteError && error.reason === "denied") return null;
+    throw error;
+  }
+}
+
+async function putMarkers(store: DataStore, run: Run, signal: AbortSignal): Promise<Count> {
+  const bytes = Buffer.from("0");
+  const learners = learnersOf(run);
+  for (const learner of learners) {
+    await store.put(`${run.id}/learner-${learner}/${MARKER}`, { kind: "bytes", bytes }, signal);
+  }
+  return { objects: learners.length, sizeBytes: learners.length * bytes.length };
 }
 
 function movedAside(name: string): string {
@@ -137,19 +155,6 @@ function movedAside(name: string): string {
 function limited(warnings: readonly string[], count: number): string[] {
   const named = warnings.slice(0, NAMED_WARNINGS);
   return count > named.length ? [...named, `The same holds for ${count - named.length} more.`] : named;
-}
-
-async function putFile(
-  store: DataStore,
-  key: string,
-  path: string,
-  count: { objects: number; sizeBytes: number },
-  signal: AbortSignal,
-): Promise<void> {
-  const { size } = await stat(path);
-  await store.put(key, { kind: "file", path, sizeBytes: size }, signal);
-  count.objects += 1;
-  count.sizeBytes += size;
 }
 
 /** A run that never started its program still gets a training log, which says why. */

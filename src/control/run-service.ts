@@ -29,6 +29,8 @@ import { deviceKindFor, deviceKindOf, waitingFor, type Machine } from "./machine
 import { frameworksIn, type NamedFramework } from "./framework-list.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { listResults, type ResultListing } from "./result-listing.ts";
+import { credentialsFor } from "./renewed-credentials.ts";
+import type { ResultsRetries } from "./results-retry.ts";
 import type { RunBook } from "./run-book.ts";
 import { withDeletion, withRestoration } from "./deletion.ts";
 import { undoUntil } from "./retention-decision.ts";
@@ -70,6 +72,7 @@ export interface RunServiceParts {
   readonly stopGraceMs: number;
   /** What the operator says of attempts; left out: as without a configuration. */
   readonly attemptRules?: AttemptRules;
+  readonly retries: Pick<ResultsRetries, "request">;
   sealCredentials(runId: string, credentials: Credentials): string;
   openCredentials(runId: string): Promise<Credentials>;
   /** What becomes of ended and deleted runs. */
@@ -224,6 +227,20 @@ export class RunService {
   async events(id: string, afterSequence: number, limit: number): Promise<readonly RunEvent[]> {
     await this.#parts.book.get(id);
     return this.#parts.store.listEvents(id, afterSequence, limit);
+  }
+
+  /**
+   * Stores the results of an ended run again, in the background. `manifest`, where it is not null, names the same results
+   * bucket and brings credentials for it that take the place of those before.
+   */
+  async retryResults(id: string, manifest: string | null, principal: { readonly account: string }): Promise<Run> {
+    const { book, store, retries, openCredentials, sealCredentials } = this.#parts;
+    if (manifest !== null) {
+      const renewed = credentialsFor(await book.get(id), manifest);
+      const { data } = await openCredentials(id);
+      await store.saveCredentials(id, sealCredentials(id, { data, results: renewed }));
+    }
+    return retries.request(id, principal.account);
   }
 
   async results(id: string, signal: AbortSignal): Promise<ResultListing> {

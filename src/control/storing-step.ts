@@ -1,11 +1,17 @@
 import type { Run, RunOutcome } from "../domain/run.ts";
 import { failureContext, type Carried, type StepParts } from "./carried.ts";
 import { conclude } from "./companion.ts";
-import { failed, isPassingTrouble, messageOf } from "./failures.ts";
-import type { KeptResults } from "./result-keeper.ts";
+import { failed, messageOf } from "./failures.ts";
+import { keepPatiently, type KeepingParts } from "./patient-keeping.ts";
+import { keptHere, notStored } from "./unstored-results.ts";
 
 /** Puts logs and results into the bucket → completed | failed | canceled. */
-export async function store(parts: StepParts, run: Run, carried: Carried, shutdown: AbortSignal): Promise<void> {
+export async function store(
+  parts: StepParts & KeepingParts,
+  run: Run,
+  carried: Carried,
+  shutdown: AbortSignal,
+): Promise<void> {
   const { book, remains, log } = parts;
   const { outcome } = run;
   if (outcome === null) throw new Error(`Run '${run.id}' is storing without an outcome.`);
@@ -13,7 +19,9 @@ export async function store(parts: StepParts, run: Run, carried: Carried, shutdo
   // A definition that cannot be read again is no reason to hold up the end of the run.
   const leftBehind = await remains.findLeftBehind(run).catch(() => null);
   const noticed = [...run.warnings, ...concluded];
-  const kept = await tryToKeep(parts, run, outcome, carried, shutdown);
+  // Copies that were made while the program ran may have been cut off as well.
+  const mayHaveRemains = carried.wasStoring || run.spec.resultsSyncMs !== null;
+  const kept = await keepPatiently(parts, run, outcome, mayHaveRemains, shutdown);
   if (kept.isStored) {
     const { stored } = kept;
     const failure = outcome.state === "failed" ? outcome.failure : null;
@@ -24,28 +32,10 @@ export async function store(parts: StepParts, run: Run, carried: Carried, shutdo
     await endWithoutResults(parts, run, outcome, noticed, kept.reason);
   }
   await remains
-    .tidyUp(run, kept.isStored, leftBehind !== null)
+    .tidyUp(run, kept.isStored && (kept.unreadFiles ?? 0) === 0, leftBehind !== null)
     .catch((error: unknown) =>
       log.error({ runId: run.id, error: messageOf(error) }, "a run's folders could not be tidied up"),
     );
-}
-
-/** Passing trouble of our own is thrown; all else is a reason that the run can end with. */
-async function tryToKeep(
-  { remains, log }: StepParts,
-  run: Run,
-  outcome: RunOutcome,
-  { wasStoring }: Carried,
-  shutdown: AbortSignal,
-): Promise<({ isStored: true } & KeptResults) | { isStored: false; reason: string }> {
-  try {
-    return { isStored: true, ...(await remains.keep(run, outcome, wasStoring, shutdown)) };
-  } catch (error) {
-    shutdown.throwIfAborted();
-    if (isPassingTrouble(error)) throw error;
-    log.error({ runId: run.id, error: messageOf(error) }, "a run's results could not be stored");
-    return { isStored: false, reason: messageOf(error) };
-  }
 }
 
 /** The bucket did not take the results: they stay in the run directory, and the run says where. */
@@ -57,10 +47,10 @@ async function endWithoutResults(
   reason: string,
 ): Promise<void> {
   const folder = remains.resultsFolder(run);
-  const message = `The results could not be put into bucket '${run.spec.results.bucket}': ${reason}`;
+  const message = notStored(run, reason);
   if (outcome.state !== "completed") {
     const failure = outcome.state === "failed" ? outcome.failure : null;
-    const warnings = [...noticed, `${message} They are kept in ${folder}.`];
+    const warnings = [...noticed, `${message} ${keptHere(run, folder)}`];
     await book.advance(run.id, outcome.state, { failure, warnings }, message);
     return;
   }
@@ -68,7 +58,7 @@ async function endWithoutResults(
     failureContext(run, await remains.logTail(run, 1)),
     "results_not_stored",
     message,
-    `The program itself completed. Its results are kept on the server in ${folder}.`,
+    `The program itself completed. ${keptHere(run, folder)}`,
     0,
   );
   await book.advance(run.id, "failed", { failure, warnings: noticed }, message);

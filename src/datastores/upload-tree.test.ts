@@ -85,6 +85,7 @@ test("the caller names the keys, and null leaves a file alone", async () => {
     objects: 1,
     sizeBytes: 1,
     skippedCount: 1,
+    unreadCount: 0,
     skipped: [{ path: "long", reason: "would have a key of more than 1024 bytes" }],
   });
 });

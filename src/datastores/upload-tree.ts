@@ -1,6 +1,7 @@
 import { access, constants, lstat, realpath } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { forEachConcurrently } from "./concurrently.ts";
+import { UnreadableFile } from "./content.ts";
 import type { DataStore, StoredObject } from "./datastore.ts";
 import { codeOf } from "./file-trouble.ts";
 import { Skips } from "./skips.ts";
@@ -12,10 +13,26 @@ const CONCURRENCY = 16;
 /** An S3 key's greatest length in UTF-8. */
 const MAX_KEY_BYTES = 1024;
 
+/** A file as it was found, before anything of it was read. */
+export interface LocalFile {
+  /** Relative to the folder. */
+  readonly path: string;
+  readonly key: string;
+  readonly sizeBytes: number;
+  readonly modifiedMs: number;
+}
+
 export interface UploadOptions {
   /** The key under the prefix for a file's relative path; null leaves the file alone. Default: the path itself. */
   readonly keyOf?: (path: string) => string | null;
-  readonly onObject?: (object: StoredObject) => void;
+  readonly onObject?: (object: StoredObject, file: LocalFile) => void;
+  /** Asked of each file before it is read; false leaves it alone. */
+  readonly isWanted?: (file: LocalFile) => boolean;
+  /**
+   * What a listing of all keys below the prefix has told, by key: it spares a look at each object. Nobody else may put
+   * there meanwhile.
+   */
+  readonly listed?: ReadonlyMap<string, StoredObject>;
   readonly concurrency?: number;
   readonly signal: AbortSignal;
 }
@@ -24,6 +41,8 @@ export interface Uploaded {
   readonly objects: number;
   readonly sizeBytes: number;
   readonly skippedCount: number;
+  /** How many of the skipped are files that are there and could not be read. */
+  readonly unreadCount: number;
   /** The first of the skipped, by relative path; `reason` continues the sentence "the file ...". */
   readonly skipped: readonly { readonly path: string; readonly reason: string }[];
 }
@@ -31,7 +50,8 @@ export interface Uploaded {
 /**
  * Puts every file below `directory` under `prefix` plus its relative path, begun in the byte order of the paths. A
  * symbolic link counts as the file it leads to while that is in the same tree. What cannot be an object is skipped and
- * reported; a store that refuses an object ends the transfer. A repeat sends only what is not there yet.
+ * reported, as is a file that cannot be read to its end; a store that refuses an object ends the transfer. A repeat sends
+ * only what is not there yet.
  */
 export async function uploadTree(
   store: DataStore,
@@ -39,24 +59,38 @@ export async function uploadTree(
   directory: string,
   options: UploadOptions,
 ): Promise<Uploaded> {
-  const { keyOf = (path: string) => path, onObject = () => {}, concurrency = CONCURRENCY, signal } = options;
+  const { keyOf = (path: string) => path, onObject = () => {}, isWanted = () => true } = options;
+  const { listed, concurrency = CONCURRENCY, signal } = options;
   const root = await realpath(directory);
   const skips = new Skips();
-  const count = { objects: 0, sizeBytes: 0 };
+  const count = { objects: 0, sizeBytes: 0, unreadCount: 0 };
 
   const send = async (found: Found, aborted: AbortSignal): Promise<void> => {
     const name = keyOf(found.path);
     if (name === null) return;
     const source = await findSource(root, found);
-    if (source.kind === "skip") return skips.add(found.path, source.reason);
+    if (source.kind === "skip") {
+      if (source.isUnread) count.unreadCount += 1;
+      return skips.add(found.path, source.reason);
+    }
     const key = prefix + name;
     if (Buffer.byteLength(key) > MAX_KEY_BYTES) {
       return skips.add(found.path, `would have a key of more than ${MAX_KEY_BYTES} bytes`);
     }
-    const object = await store.put(key, source, aborted);
-    count.objects += 1;
-    count.sizeBytes += object.sizeBytes;
-    onObject(object);
+    const { sizeBytes, modifiedMs } = source;
+    const file = { path: found.path, key, sizeBytes, modifiedMs };
+    if (!isWanted(file)) return;
+    const known = listed === undefined ? undefined : (listed.get(key) ?? null);
+    try {
+      const object = await store.put(key, source, aborted, known);
+      count.objects += 1;
+      count.sizeBytes += object.sizeBytes;
+      onObject(object, file);
+    } catch (error) {
+      if (!(error instanceof UnreadableFile)) throw error;
+      count.unreadCount += 1;
+      skips.add(found.path, error.fact);
+    }
   };
 
   await forEachConcurrently((aborted) => walkFolder(root, "", () => true, aborted), concurrency, send, signal);
@@ -68,13 +102,13 @@ export async function uploadTree(
 }
 
 type Source =
-  | { readonly kind: "file"; readonly path: string; readonly sizeBytes: number }
-  | { readonly kind: "skip"; readonly reason: string };
+  | { readonly kind: "file"; readonly path: string; readonly sizeBytes: number; readonly modifiedMs: number }
+  | { readonly kind: "skip"; readonly reason: string; readonly isUnread: boolean };
 
 async function findSource(root: string, found: Found): Promise<Source> {
   if (found.kind === "special") return skip("is a pipe, a socket or a device");
   if (found.kind === "unnamable") return skip("has a name that is not UTF-8");
-  if (found.kind === "unreadable") return skip(`is a folder that cannot be read (${codeOf(found.error)})`);
+  if (found.kind === "unreadable") return skip(`is a folder that cannot be read (${codeOf(found.error)})`, true);
   const path = join(root, found.path);
   if (found.kind === "file") return describeSource(path);
   const target = await realpath(path).catch(() => null); // Whatever is wrong with the link: it has no target.
@@ -89,12 +123,12 @@ async function describeSource(path: string): Promise<Source> {
     if (facts.isDirectory()) return skip("is a symbolic link to a folder");
     if (!facts.isFile()) return skip("is a pipe, a socket or a device");
     await access(path, constants.R_OK);
-    return { kind: "file", path, sizeBytes: facts.size };
+    return { kind: "file", path, sizeBytes: facts.size, modifiedMs: facts.mtimeMs };
   } catch (error) {
-    return skip(codeOf(error) === "ENOENT" ? "vanished" : `cannot be read (${codeOf(error)})`);
+    return codeOf(error) === "ENOENT" ? skip("vanished") : skip(`cannot be read (${codeOf(error)})`, true);
   }
 }
 
-function skip(reason: string): Source {
-  return { kind: "skip", reason };
+function skip(reason: string, isUnread = false): Source {
+  return { kind: "skip", reason, isUnread };
 }

@@ -4,7 +4,7 @@ import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Principal } from "../access/authenticate.ts";
 import { definitionSize } from "../domain/definition-content.ts";
-import { runAlreadyEnded, runNotEnded, runNotFound } from "../domain/errors.ts";
+import { resultsAlreadyStored, runAlreadyEnded, runNotEnded, runNotFound, runStillLives } from "../domain/errors.ts";
 import type { RetentionPlan } from "../control/retention-plan.ts";
 import { newRunId } from "../domain/run-id.ts";
 import { advance, amend, newRun, type Run, type RunChange } from "../domain/run.ts";
@@ -49,6 +49,13 @@ export class ScriptedRunService implements RunService {
   async waitsEnded(id: string): Promise<void> {
     const waits = this.#waitsOf(id);
     while (waits.ended < waits.begun) await once(this.#changes, `wait:${id}`);
+  }
+
+  async retryResults(id: string): Promise<Run> {
+    const run = this.#find(id);
+    if (!isTerminal(run.state)) throw runStillLives(id, run.state);
+    if (run.results !== null) throw resultsAlreadyStored(id);
+    return run;
   }
 
   async submit(request: SubmitRequest, signal: AbortSignal): Promise<{ run: Run; created: boolean }> {

@@ -68,6 +68,8 @@ export interface RunService {
   planRetention(limit: number, signal: AbortSignal): Promise<RetentionPlan>;
   events(id: string, afterSequence: number, limit: number): Promise<readonly StoryEvent[]>;
   results(id: string, signal: AbortSignal): Promise<ResultObjects>;
+  /** Stores the results of an ended run again, in the background; a manifest may bring newer credentials for the bucket. */
+  retryResults(id: string, manifest: string | null, principal: Principal): Promise<Run>;
   /** Why a pending run waits; null for any other. */
   waiting(run: Run): { readonly reason: string; readonly position: number } | null;
   /** `path` is made by the service from the id. `isComplete` says that no byte will follow what the file holds now. */

@@ -77,6 +77,13 @@ export class MemoryStore implements Store {
     return this.#disk.zips.get(sha256);
   }
 
+  async saveCredentials(id: string, sealed: string): Promise<void> {
+    this.#refuseWhenClosed();
+    const row = this.#disk.rows.get(id);
+    if (row === undefined) throw runNotFound(id);
+    this.#disk.rows.set(id, { ...row, sealed });
+  }
+
   async listRuns({ states, name, idPrefix, limit, cursor, deleted = false }: RunQuery): Promise<RunPage> {
     this.#refuseWhenClosed();
     const before = cursor === null ? Infinity : keyOfCursor(cursor);

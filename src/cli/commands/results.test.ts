@@ -32,3 +32,15 @@ test("results -o name prints keys only", async () => {
   const { out, err } = await bench.trainyard("results", ID, "-o", "name");
   expect({ out, err }).toEqual({ out: `${ID}/model/graph.pb\n${ID}/training-log.txt\n`, err: "" });
 });
+
+test("results retry asks the server to store them again, with newer credentials where a manifest brings them", async () => {
+  await using bench = await setUp();
+  const { out, err } = await bench.trainyard("results", "retry", ID);
+  expect({ out, err }).toEqual({
+    out: `${ID}\n`,
+    err: `The server stores the results of run ${ID} in the background.\n`,
+  });
+  await bench.write("new.yaml", "name: with new keys\n");
+  await bench.trainyard("results", "retry", "@", "--credentials", "new.yaml", "-q");
+  expect(bench.server.resultRetries).toEqual([{}, { manifest: "name: with new keys\n" }]);
+});

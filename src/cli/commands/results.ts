@@ -6,24 +6,27 @@ import { printData } from "../output/format.ts";
 import { printable } from "../output/printable.ts";
 import { formatTable } from "../output/table.ts";
 import { findRunId } from "../run-reference.ts";
+import { addResultsRetry } from "./results-retry.ts";
 
 export function addResults(program: Program, context: Context): void {
-  program
+  const results = program
     .command("results")
     .summary("list what a run has put into its results bucket")
     .description("List the objects in a run's folder of its results bucket.")
+    .usage("[options] <id>")
     .argument("<id>", "the run's id, the beginning of one, or @ for the newest run")
     .addOption(outputOption("table", "json", "yaml", "name"))
     .action(async (text, options) => {
       const client = await connect(context);
       const id = await findRunId(client, text);
-      const results = await client.call("listResults", { params: { id } });
-      await printData(context.io, options.output, results, {
-        table: () => resultTable(results),
-        name: () => results.objects.map((object) => `${object.key}\n`).join(""),
+      const listing = await client.call("listResults", { params: { id } });
+      await printData(context.io, options.output, listing, {
+        table: () => resultTable(listing),
+        name: () => listing.objects.map((object) => `${object.key}\n`).join(""),
       });
-      if (options.output === "table") await sayWhere(context, results);
+      if (options.output === "table") await sayWhere(context, listing);
     });
+  addResultsRetry(results, context);
 }
 
 async function resultTable(results: ResultList): Promise<string> {

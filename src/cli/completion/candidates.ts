@@ -31,10 +31,11 @@ export async function candidatesFor(
   const fitting = (texts: readonly string[]): readonly string[] => texts.filter((text) => text.startsWith(word));
   if (valueOf !== undefined) return fitting(valueOf.argChoices ?? []);
   if (word.startsWith("-")) return fitting(longFlags(program, command));
-  if (command.commands.length > 0) return operands > 0 ? [] : fitting(command.commands.map((one) => one.name()));
+  const below = operands > 0 ? [] : fitting(command.commands.map((one) => one.name()));
+  if (command.commands.length > 0 && command.registeredArguments.length === 0) return below;
   const declared = command.registeredArguments;
   const argument = declared[operands] ?? (declared.at(-1)?.variadic === true ? declared.at(-1) : undefined);
-  if (argument?.name() === "id") return await findRunIds(word, flags);
+  if (argument?.name() === "id") return [...below, ...(await findRunIds(word, flags))];
   return fitting(argument?.argChoices ?? []);
 }
 

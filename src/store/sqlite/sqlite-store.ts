@@ -8,7 +8,7 @@ import type { NewRun, NewRunEvent, RunEvent, RunPage, RunQuery, Store, TokenReco
 import { GroupCommit } from "./group-commit.ts";
 import { listRuns } from "./run-pages.ts";
 import { runOfRow } from "./run-rows.ts";
-import { deleteRun, insertRun, saveRun } from "./run-writes.ts";
+import { deleteRun, insertRun, saveCredentials, saveRun } from "./run-writes.ts";
 import { translateSqliteError } from "./sqlite-trouble.ts";
 import type { Tables } from "./tables.ts";
 

@@ -1,0 +1,157 @@
+import { existsSync } from "node:fs";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { systemClock, type Clock } from "../../src/base/clock.ts";
+import type { DataStore } from "../../src/datastores/datastore.ts";
+import { RemoteError } from "../../src/datastores/remote-error.ts";
+import type { LearnerTask } from "../../src/engines/engine.ts";
+import type { Script } from "../../src/engines/scripted/scripted-engine.ts";
+import { failure } from "../fixtures/failure.ts";
+import { withMethods } from "../fixtures/with-methods.ts";
+import { controlBundle, type BundleOptions, type ControlBundle } from "./control-bundle.ts";
+
+const ANN = { account: "ann" };
+const denied = new RemoteError("denied", "bucket 'models' said 403.", { retryable: false });
+const away = new RemoteError("unreachable", "bucket 'models' does not answer.", { retryable: true });
+
+function program(task: LearnerTask): Script {
+  const after = writeFile(join(task.env.RESULT_DIR ?? "", "model"), "weights");
+  return { kind: "exits", exitCode: 0, after };
+}
+
+/** A bucket that refuses every put with an error, until it is told to take them. */
+async function brokenBundle(options: BundleOptions = {}) {
+  const bucket = { trouble: denied as RemoteError | null, puts: 0 };
+  const wrapStore = (real: DataStore): DataStore =>
+    withMethods(real, {
+      put: async (...args) => {
+        bucket.puts += 1;
+        if (bucket.trouble !== null) throw bucket.trouble;
+        return real.put(...args);
+      },
+    });
+  const bundle = await controlBundle({ script: program, wrapStore, ...options });
+  const types = async (id: string) => (await bundle.control.runs.events(id, 0, 100)).map(({ type }) => type);
+  const until = async (id: string, type: string): Promise<void> => {
+    const signal = AbortSignal.timeout(10_000);
+    for (let run = await bundle.control.runs.get(id); !(await types(id)).includes(type);) {
+      run = await bundle.control.runs.waitForChange(id, run.version, signal);
+    }
+  };
+  return Object.assign(bundle, { bucket, types, until });
+}
+
+const ended = async (bundle: ControlBundle) => bundle.untilEnded((await bundle.submit()).id);
+
+test("results that the bucket refused are stored later, and the run stays as it ended", async () => {
+  await using bundle = await brokenBundle();
+  const run = await ended(bundle);
+  expect([run.state, run.failure?.cause, run.results]).toEqual(["failed", "results_not_stored", null]);
+  expect(run.failure?.hint).toContain(`trainyard results retry ${run.id}`);
+  bundle.bucket.trouble = null;
+  const asked = await bundle.control.runs.retryResults(run.id, null, ANN);
+  expect(asked.state).toBe("failed");
+  await bundle.until(run.id, "results_stored");
+  const after = await bundle.control.runs.get(run.id);
+  expect(after).toMatchObject({ state: "failed", outcome: { state: "completed" }, endedAt: run.endedAt });
+  expect(after.failure).toEqual(run.failure);
+  expect(after.results?.objects).toBeGreaterThan(2);
+  expect(await bundle.stored(run.id, "model")).toBe("weights");
+  expect(await bundle.stored(run.id, "learner-1/.log-copy-complete")).toBe("0");
+  await expect.poll(() => existsSync(join(bundle.home, "runs", run.id, "results"))).toBe(false);
+  await expect.poll(async () => readdir(join(bundle.home, "results-retries"))).toEqual([]);
+});
+
+test("a canceled run's results are stored later, and its warning is taken back", async () => {
+  await using bundle = await brokenBundle({ script: () => ({ kind: "runs", onStop: "ends" }) });
+  const { id } = await bundle.submit();
+  await bundle.untilState(id, "running");
+  await bundle.control.runs.requestStop(id, 0, ANN);
+  expect((await bundle.untilEnded(id)).warnings).toHaveLength(1);
+  bundle.bucket.trouble = null;
+  await bundle.control.runs.retryResults(id, null, ANN);
+  await bundle.until(id, "results_stored");
+  expect(await bundle.control.runs.get(id)).toMatchObject({ state: "canceled", failure: null, warnings: [] });
+});
+
+test("a retry that fails again leaves the results where they are, and may be repeated", async () => {
+  await using bundle = await brokenBundle();
+  const { id } = await ended(bundle);
+  await bundle.control.runs.retryResults(id, null, ANN);
+  await bundle.until(id, "results_not_stored");
+  expect(await readFile(join(bundle.home, "runs", id, "results", "model"), "utf8")).toBe("weights");
+  bundle.bucket.trouble = null;
+  await expect.poll(async () => readdir(join(bundle.home, "results-retries"))).toEqual([]);
+  await bundle.control.runs.retryResults(id, null, ANN);
+  await bundle.until(id, "results_stored");
+});
+
+test("there is nothing to retry for a run that lives, is stored, or has no results here", async () => {
+  await using bundle = await brokenBundle();
+  bundle.bucket.trouble = null;
+  const { id } = await ended(bundle);
+  const refusal = async (of: string) => failure(bundle.control.runs.retryResults(of, null, ANN));
+  expect(await refusal(id)).toMatchObject({ code: "results_already_stored" });
+  bundle.bucket.trouble = denied;
+  const other = await ended(bundle);
+  await rm(join(bundle.home, "runs", other.id), { recursive: true });
+  expect(await refusal(other.id)).toMatchObject({ code: "results_not_kept" });
+  expect(await refusal("training-unknown00")).toMatchObject({ code: "run_not_found" });
+});
+
+test("a run that has not ended is not retried", async () => {
+  await using bundle = await brokenBundle({ script: () => ({ kind: "runs", onStop: "ends" }) });
+  const { id } = await bundle.submit();
+  await bundle.untilState(id, "running");
+  expect(await failure(bundle.control.runs.retryResults(id, null, ANN))).toMatchObject({ code: "run_still_lives" });
+});
+
+/** A clock on which pauses take no time and are added up. */
+function quickClock(): Clock & { sleptMs: number } {
+  const clock = {
+    ...systemClock,
+    sleptMs: 0,
+    monotonicMs: () => performance.now() + clock.sleptMs,
+    sleep: async (ms: number, signal?: AbortSignal) => {
+      // Longer ones are of duties that have nothing to do with buckets.
+      if (ms <= 60_000) clock.sleptMs += ms;
+      await systemClock.sleep(0, signal);
+    },
+  };
+  return clock;
+}
+
+test("a bucket that stays away is tried for as long as configured, and then the results stay here", async () => {
+  const clock = quickClock();
+  await using bundle = await brokenBundle({ clock, resultsGiveUpMs: 600_000 });
+  bundle.bucket.trouble = away;
+  const run = await ended(bundle);
+  expect(run.failure).toMatchObject({ cause: "results_not_stored" });
+  expect(clock.sleptMs).toBeGreaterThanOrEqual(600_000);
+  expect(clock.sleptMs).toBeLessThan(700_000);
+  expect(bundle.bucket.puts).toBeGreaterThan(10);
+  expect((await bundle.types(run.id)).filter((type) => type === "results_delayed")).toHaveLength(1);
+});
+
+test("a bucket that comes back in time gets everything, and nothing is said in the end", async () => {
+  await using bundle = await brokenBundle({ clock: quickClock(), resultsGiveUpMs: 1e9 });
+  bundle.bucket.trouble = away;
+  const { id } = await bundle.submit();
+  await bundle.until(id, "results_delayed");
+  bundle.bucket.trouble = null;
+  expect(await bundle.untilEnded(id)).toMatchObject({ state: "completed", failure: null, warnings: [] });
+  expect(await bundle.stored(id, "model")).toBe("weights");
+});
+
+test("a retry that a server was asked for is carried out by the next one", async () => {
+  await using bundle = await brokenBundle({ resultsGiveUpMs: 60_000 });
+  const { id } = await ended(bundle);
+  bundle.bucket.trouble = away;
+  await bundle.control.runs.retryResults(id, null, ANN);
+  await bundle.until(id, "results_delayed");
+  await bundle.restart();
+  bundle.bucket.trouble = null;
+  await bundle.until(id, "results_stored");
+  expect(await bundle.stored(id, "model")).toBe("weights");
+});
