@@ -92,6 +92,12 @@ async function startServer(home: string, settings: Settings): Promise<RunningSer
     retentionDays: settings.retentionDays,
     deleteUndoMs: settings.deleteUndoMs,
     stopGraceMs: settings.stopGraceMs,
+    attemptRules: {
+      defaultTimeLimitMs: settings.timeLimits.defaultMs,
+      maxTimeLimitMs: settings.timeLimits.maxMs,
+      maxRetries: settings.retries.max,
+      retryDelayMs: settings.retries.delayMs,
+    },
     resultsGiveUpMs: settings.resultsGiveUpMs,
     pathFor: async (environment) =>
       pathFor(environment, await writeProgramFolder(environment, join(home, "environments"))),

@@ -1,5 +1,6 @@
 import { isAbsolute } from "node:path";
 import { z } from "zod";
+import { parseDuration } from "../base/duration.ts";
 import { isHostOrNetwork, parseListenAddress } from "./address.ts";
 import { EnvironmentEntry, RecipeEntry } from "./environment-entry.ts";
 import { asBoolean, asList, asNumber, asText, setting } from "./setting.ts";
@@ -27,6 +28,17 @@ const Listen = z.string({ error: "HOST:PORT" }).transform((text, context) => {
   context.issues.push({ code: "custom", input: text, message: "HOST:PORT, where a port of 0 picks a free one" });
   return z.NEVER;
 });
+
+const TimeLimit = orWord(
+  z.string().transform((text, context) => {
+    const ms = parseDuration(text);
+    if (ms !== null && ms >= 1000 && ms <= 365 * 86_400_000) return ms;
+    context.issues.push({ code: "custom", input: text, message: "a time" });
+    return z.NEVER;
+  }),
+  "none",
+  "a time from 1s to 365d such as 90m, 2d or 1-12:00:00, or the word none",
+);
 
 const Roots = z.array(
   z.string({ error: "an absolute path" }).refine((path) => isAbsolute(path), { error: "an absolute path" }),
@@ -105,6 +117,42 @@ export const SETTINGS = {
     example: "720",
     meaning:
       "How long the server tries to store the results of a run whose bucket stays away. Then the run ends with its results on the server, and `trainyard results retry` stores them later. Each server that takes the run over tries that long.",
+    fromText: asNumber,
+  }),
+  "time_limit.default": setting({
+    type: "time or none",
+    schema: TimeLimit,
+    default: "none",
+    example: "12h",
+    meaning:
+      "How long the program of one attempt may run where its manifest does not say: 90m, 1h30m, 2d, 1-12:00:00. With `none` it is as long as `time_limit.max`. Counts for runs that are submitted from then on.",
+    fromText: asText,
+  }),
+  "time_limit.max": setting({
+    type: "time or none",
+    schema: TimeLimit,
+    default: "none",
+    example: "7d",
+    meaning:
+      "The longest time limit that a manifest may ask for; one that asks for more is refused. Runs that ask for none get the default, and never more than this.",
+    fromText: asText,
+  }),
+  "retries.max": setting({
+    type: "number",
+    schema: wholeNumber(0, 10),
+    default: "10",
+    example: "3",
+    meaning:
+      "How many retries a manifest may ask for; one that asks for more is refused.",
+    fromText: asNumber,
+  }),
+  "retries.delay_seconds": setting({
+    type: "number",
+    schema: number(0, 600),
+    default: "10",
+    example: "60",
+    meaning:
+      "The pause before a run's second attempt, less up to a half of it so that runs that failed together do not return together. It doubles with each attempt, up to ten minutes.",
     fromText: asNumber,
   }),
   "stores.directory.roots": setting({

@@ -49,6 +49,8 @@ test("without any source every setting has its default", () => {
     cpuSlots: null,
     stopGraceMs: 30_000,
     resultsGiveUpMs: 3_600_000,
+    timeLimits: { defaultMs: null, maxMs: null },
+    retries: { max: 10, delayMs: 10_000 },
     directoryRoots: [],
     network: { allow: [], allowPrivate: null },
     storeRetry: { attempts: 6, firstDelayMs: 500, maxDelayMs: 30_000 },
@@ -79,6 +81,8 @@ delete: {undo_minutes: 1.5}
 devices: {cpu_slots: 8}
 stop: {grace_seconds: 0.5}
 results: {give_up_minutes: 1.5}
+time_limit: {default: 90m, max: 1-12:00:00}
+retries: {max: 2, delay_seconds: 1}
 stores:
   directory:
     roots: [/srv/data]
@@ -109,6 +113,8 @@ environments:
     cpuSlots: 8,
     stopGraceMs: 500,
     resultsGiveUpMs: 90_000,
+    timeLimits: { defaultMs: 5_400_000, maxMs: 129_600_000 },
+    retries: { max: 2, delayMs: 1000 },
     directoryRoots: ["/srv/data"],
     network: { allow: ["minio.example.com", "10.0.0.0/8", "fd00::/8", "192.168.1.2"], allowPrivate: false },
     storeRetry: { attempts: 1, firstDelayMs: 500, maxDelayMs: 2000 },
@@ -225,6 +231,9 @@ test.each([
   ["TRAINYARD_LISTEN", "::1:80"],
   ["TRAINYARD_RETENTION_DAYS", "0"],
   ["TRAINYARD_RETENTION_DAYS", "soon"],
+  ["TRAINYARD_TIME_LIMIT_MAX", "90"],
+  ["TRAINYARD_TIME_LIMIT_DEFAULT", "0s"],
+  ["TRAINYARD_RETRIES_MAX", "11"],
   ["TRAINYARD_DEVICES_CPU_SLOTS", "2.5"],
   ["TRAINYARD_STORES_DIRECTORY_ROOTS", "/srv,data"],
   ["TRAINYARD_STORES_NETWORK_ALLOW", "10.0.0.0/33"],

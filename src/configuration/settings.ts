@@ -21,6 +21,9 @@ export interface Settings {
   readonly cpuSlots: number | null;
   readonly stopGraceMs: number;
   readonly resultsGiveUpMs: number;
+  /** Null: none. */
+  readonly timeLimits: { readonly defaultMs: number | null; readonly maxMs: number | null };
+  readonly retries: { readonly max: number; readonly delayMs: number };
   readonly directoryRoots: readonly string[];
   readonly network: {
     readonly allow: readonly string[];
@@ -66,6 +69,8 @@ function settingsOf(values: SettingValues): Settings {
     cpuSlots: values["devices.cpu_slots"],
     stopGraceMs: values["stop.grace_seconds"] * 1000,
     resultsGiveUpMs: values["results.give_up_minutes"] * 60_000,
+    timeLimits: { defaultMs: values["time_limit.default"], maxMs: values["time_limit.max"] },
+    retries: { max: values["retries.max"], delayMs: values["retries.delay_seconds"] * 1000 },
     directoryRoots: values["stores.directory.roots"],
     network: { allow: values["stores.network.allow"], allowPrivate: values["stores.network.allow_private"] },
     storeRetry: {
