@@ -35,8 +35,6 @@ import type { RunBook } from "./run-book.ts";
 import { withDeletion, withRestoration } from "./deletion.ts";
 import { undoUntil } from "./retention-decision.ts";
 import { planRetention, type PlanParts, type RetentionPlan } from "./retention-plan.ts";
-import { credentialsFor } from "./renewed-credentials.ts";
-import type { ResultsRetries } from "./results-retry.ts";
 import { refuseMissingEnvironment } from "./run-environment.ts";
 import { learnerFolderOf } from "./past-logs.ts";
 import { runDirectory, TRAINING_LOG } from "./run-directory.ts";
@@ -77,7 +75,6 @@ export interface RunServiceParts {
   openCredentials(runId: string): Promise<Credentials>;
   /** What becomes of ended and deleted runs. */
   readonly retention: Pick<PlanParts, "rules" | "time" | "holdsOnlyCopy">;
-  readonly retries: Pick<ResultsRetries, "request">;
 }
 
 /** What can be asked of runs and done to them, for every surface. All methods may be called at once. */
