@@ -33,7 +33,7 @@ export interface MetricPoint {
 }
 
 /** Longer keys are cut with a mark, so that a program cannot fill the service with names. In UTF-16 units. */
-export const MAX_KEY_LENGTH = 250;
+const MAX_KEY_LENGTH = 250;
 
 export function pointsOf(record: MetricRecord): readonly MetricPoint[] {
   const { group, step, at } = record;
@@ -42,7 +42,7 @@ export function pointsOf(record: MetricRecord): readonly MetricPoint[] {
   );
 }
 
-export function keyOf(group: string, name: string): string {
+function keyOf(group: string, name: string): string {
   const key = group === "" ? name : `${group}/${name}`;
   return key.length <= MAX_KEY_LENGTH ? key : `${key.slice(0, MAX_KEY_LENGTH - 1)}…`;
 }

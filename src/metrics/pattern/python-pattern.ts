@@ -11,8 +11,6 @@ const MACROS: Readonly<Record<string, string>> = {
   HEX: "(?:0[xX])?[\\da-fA-F]+",
 };
 
-export const MACRO_NAMES: readonly string[] = Object.keys(MACROS);
-
 const FLAGS: Readonly<Record<string, string>> = { i: "i", m: "m", s: "s", u: "", x: "", a: "", L: "" };
 
 /** A pattern that cannot be compiled, and why, for people. */
@@ -42,7 +40,8 @@ export function compilePython(text: string): RegExp {
 function expandMacros(text: string): string {
   return text.replaceAll(/%\{(\w+)(?::(\w+))?\}/gu, (whole, name: string, group?: string) => {
     const macro = MACROS[name];
-    if (macro === undefined) throw new PatternError(`there is no macro ${whole}; there are ${MACRO_NAMES.join(", ")}`);
+    if (macro === undefined)
+      throw new PatternError(`there is no macro ${whole}; there are ${Object.keys(MACROS).join(", ")}`);
     return group === undefined ? `(?:${macro})` : `(?<${group}>${macro})`;
   });
 }

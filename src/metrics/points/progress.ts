@@ -16,7 +16,7 @@ export interface Step {
   readonly after: Progress;
 }
 
-export const NO_PROGRESS: Progress = { offsets: {}, counts: [] };
+const NO_PROGRESS: Progress = { offsets: {}, counts: [] };
 
 export async function readStep(folder: string): Promise<Step> {
   try {
