@@ -83,6 +83,12 @@ export const REQUIREMENTS: readonly Requirement[] = [
     isThere: () => hasPrograms("zip", "unzip"),
   },
   {
+    name: "strace",
+    for: "kills of the server from outside",
+    packages: ["strace"],
+    isThere: () => hasPrograms("strace"),
+  },
+  {
     name: "curl",
     for: "the pages that speak to the service without `bx`",
     packages: ["curl"],
