@@ -7,7 +7,7 @@ import { dispatch } from "./dispatcher.ts";
 import { messageOf } from "./failures.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { waitingFor } from "./machine.ts";
-import { resume } from "./rescuer.ts";
+import { adopt, resume } from "./rescuer.ts";
 import { keepForgetting } from "./retention.ts";
 import { DAY_MS } from "./retention-decision.ts";
 import { pauseLeftMs } from "./retry-decision.ts";
@@ -24,7 +24,7 @@ import { TrustedTime, type TimeMemory } from "./trusted-time.ts";
 /** What touches files, buckets and programs is passed in, so that the simulation can drive the rest without any. */
 export interface DutyParts extends Omit<
   RunServiceParts,
-  "book" | "scheduler" | "lifecycle" | "definitions" | "trash" | "retention" | "retries"
+  "book" | "scheduler" | "lifecycle" | "onDoubt" | "definitions" | "trash" | "retention" | "retries"
 > {
   readonly log: ServiceLog;
   readonly preparation: Preparation;
@@ -103,7 +103,8 @@ export function createDuties(parts: DutyParts): Duties {
   const holdsOnlyCopy = async (run: Run): Promise<boolean> => (await parts.holdsOnlyCopy?.(run)) ?? false;
   const retention = { rules, time, holdsOnlyCopy };
   const retries = new ResultsRetries({ ...parts, ...parts.resultsRetries, book });
-  const runs = new RunService({ ...parts, book, scheduler, lifecycle, retention, retries });
+  const onDoubt = (id: string): void => supervise(adopt({ ...parts, scheduler, queue }, id, ending.signal));
+  const runs = new RunService({ ...parts, book, scheduler, lifecycle, onDoubt, retention, retries });
 
   return {
     runs,

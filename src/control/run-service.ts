@@ -10,6 +10,7 @@ import {
   requestInvalid,
   runNotEnded,
   runNotFound,
+  ServiceError,
   tooManyDevices,
 } from "../domain/errors.ts";
 import type { Device } from "../domain/device.ts";
@@ -71,6 +72,8 @@ export interface RunServiceParts {
   /** What the operator says of attempts; left out: as without a configuration. */
   readonly attemptRules?: AttemptRules;
   readonly retries: Pick<ResultsRetries, "request">;
+  /** Called when it cannot be told whether the run is on disk: it must not wait there without being in the queue. */
+  onDoubt(id: string): void;
   sealCredentials(runId: string, credentials: Credentials): string;
   openCredentials(runId: string): Promise<Credentials>;
   /** What becomes of ended and deleted runs. */
@@ -130,11 +133,10 @@ export class RunService {
 
   /** The last step of `submit`: takes over the ZIP, writes the run that was judged fit and lets it queue up. */
   async enter(entry: NewRun, zip: DefinitionContent): Promise<{ readonly run: Run; readonly created: boolean }> {
-    const { store, book, definitions, scheduler, machine } = this.#parts;
+    const { book, definitions, scheduler, machine } = this.#parts;
     const { definitionSha256 } = entry.run;
-    const { run, created } = await definitions.takeOver(zip, definitionSha256, async (definition) =>
-      store.insertRun({ ...entry, definition }),
-    );
+    const insert = async (definition: Uint8Array | null) => this.#insert({ ...entry, definition });
+    const { run, created } = await definitions.takeOver(zip, definitionSha256, insert);
     if (!created) {
       if (!isSameSubmission(run, entry.run)) {
         await definitions.removeUnused(definitionSha256);
@@ -146,6 +148,16 @@ export class RunService {
     scheduler.enqueue(waitingFor(run, machine));
     scheduler.schedule();
     return { run, created };
+  }
+
+  /** An insert that was answered with an error may be on disk all the same. */
+  async #insert(entry: NewRun): Promise<{ readonly run: Run; readonly created: boolean }> {
+    try {
+      return await this.#parts.store.insertRun(entry);
+    } catch (error) {
+      if (!(error instanceof ServiceError) || error.kind === "unavailable") this.#parts.onDoubt(entry.run.id);
+      throw error;
+    }
   }
 
   async get(id: string): Promise<Run> {
