@@ -219,7 +219,8 @@ export class RunService {
   /** Removes the run for good, unless it was changed since it was read. */
   async forget(run: Run): Promise<void> {
     if (!(await this.#parts.trash.remove(run.id, run.version))) throw runNotFound(run.id);
-    await this.#parts.definitions.removeUnused(run.definitionSha256);
+    // The run is gone; should its ZIP stay for a trouble of the disk, the sweep of the next start takes it.
+    await this.#parts.definitions.removeUnused(run.definitionSha256).catch(() => undefined);
   }
 
   /** Until when a deleted run can be taken back; null for any other. */
