@@ -2,10 +2,11 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Benchmark, interleave, pluck, type Side } from "./harness.ts";
-import { cpuMsWithChildren, firstLine } from "./machine.ts";
+import { cpuMsWithChildren } from "./machine.ts";
 import { startGraphileWorker } from "./peers/graphile-worker.ts";
+import { startSlurm } from "./peers/slurm.ts";
 import { startTaskSpooler } from "./peers/task-spooler.ts";
-import { atMost, type Report } from "./report.ts";
+import { atLeast, atMost, type Report } from "./report.ts";
 import { makeTemporaryFolder, makeZip, shellManifest, startService } from "./service.ts";
 import { exactClock, StartWitness } from "./start-witness.ts";
 import { median, quantile, ratioOf } from "./statistics.ts";
@@ -28,7 +29,7 @@ interface Starter {
 
 /**
  * P1: how long an idle service takes from a submission to the start of the program. Beside it, by turns: the bare
- * start of the same program, Task Spooler, and Graphile Worker with a handler that starts it.
+ * start of the same program, Task Spooler, Slurm, and Graphile Worker with a handler that starts it.
  */
 export const acceptToStart: Benchmark = {
   name: "accept-to-start",
@@ -60,9 +61,12 @@ export const acceptToStart: Benchmark = {
 function judge(report: Report, names: readonly string[], startMs: (name: string) => readonly number[]): void {
   const ours = startMs("trainyard");
   for (const name of names.filter((other) => other !== "trainyard")) {
+    // Its handler starts the program as the bare spawn does: this is what a durable queue and one spawn take together.
     const goal = name === "graphile-worker" ? atMost(2) : undefined;
     report.estimate(`trainyard, start: times ${name}`, " x", ratioOf(ours, startMs(name)), goal);
   }
+  const slurm = startMs("slurm");
+  if (slurm.length > 0) report.estimate("slurm, start: times trainyard", " x", ratioOf(slurm, ours), atLeast(20));
   report.figure("trainyard, start: p99 over median", " x", quantile(ours, 0.99) / median(ours), atMost(5));
 }
 
@@ -162,7 +166,23 @@ async function peers(parts: AsyncDisposableStack, folder: string, report: Report
       cpuMs: () => worker.cpuMs(),
     });
   }
-  const slurm = firstLine("sbatch", ["--version"]);
-  report.leftOut("Slurm", slurm === "not here" ? "sbatch is not installed" : `no comparison is written yet (${slurm})`);
+  const slurm = await startSlurm();
+  if (typeof slurm === "string") report.leftOut("Slurm", slurm);
+  else {
+    parts.use(slurm);
+    report.fact("slurm", slurm.version);
+    found.push({
+      name: "slurm",
+      submit: async (command) => {
+        await slurm.submit(command);
+        return async () => slurm.untilIdle();
+      },
+      runToEnd: async (command) => {
+        await slurm.submit(command);
+        await slurm.untilIdle();
+      },
+      cpuMs: () => slurm.cpuMs(),
+    });
+  }
   return found;
 }

@@ -4,14 +4,25 @@ import { parseArgs } from "node:util";
 import { acceptToStart } from "./accept-to-start.ts";
 import { archive } from "./archive.ts";
 import { commandLine } from "./command-line.ts";
+import { durableSubmits } from "./durable-submits.ts";
 import type { Benchmark } from "./harness.ts";
 import { install } from "./install.ts";
 import { machineFacts } from "./machine.ts";
 import { Report } from "./report.ts";
 import { startUp } from "./start-up.ts";
 import { taxOnTraining } from "./tax-on-training.ts";
+import { trivialRuns } from "./trivial-runs.ts";
 
-const BENCHMARKS: readonly Benchmark[] = [acceptToStart, startUp, commandLine, taxOnTraining, archive, install];
+const BENCHMARKS: readonly Benchmark[] = [
+  acceptToStart,
+  durableSubmits,
+  trivialRuns,
+  startUp,
+  commandLine,
+  taxOnTraining,
+  archive,
+  install,
+];
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({

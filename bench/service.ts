@@ -37,13 +37,18 @@ export function smallEnvironment(): { readonly PATH: string; readonly HOME: stri
 export interface Service extends AsyncDisposable {
   readonly pid: number;
   readonly home: string;
+  readonly url: string;
+  readonly token: string;
   /** From just before the spawn until its ready line was read. */
   readonly readyMs: number;
   submit(zip: Uint8Array, manifest: string): Promise<RunView>;
   /** Waits, in one request for each change, until the run has ended. */
   waitForEnd(id: string): Promise<RunView>;
-  list(state: string): Promise<readonly RunView[]>;
+  list(state: string, limit?: number): Promise<readonly RunView[]>;
+  has(id: string): Promise<boolean>;
   stopRun(id: string): Promise<void>;
+  /** The end that no program can prepare for. Learners live on. */
+  kill(): Promise<void>;
 }
 
 export async function startService(home: string, environment: Record<string, string> = {}): Promise<Service> {
@@ -79,11 +84,18 @@ export async function startService(home: string, environment: Record<string, str
   return {
     pid,
     home,
+    url,
+    token,
     readyMs,
     submit: async (zip, manifest) => client.submit(zip, manifest),
     waitForEnd: async (id) => client.waitForEnd(id),
-    list: async (state) => client.list(state),
+    list: async (state, limit) => client.list(state, limit),
+    has: async (id) => client.has(id),
     stopRun: async (id) => client.stopRun(id),
+    kill: async () => {
+      child.kill("SIGKILL");
+      await exited;
+    },
     [Symbol.asyncDispose]: async () => {
       client.close();
       process.off("exit", abandon);
@@ -121,8 +133,20 @@ class ApiClient {
     return run;
   }
 
-  async list(state: string): Promise<readonly RunView[]> {
-    const page = (await this.#call("GET", `/api/v1/runs?limit=1000&state=${state}`)) as { runs: readonly RunView[] };
+  async has(id: string): Promise<boolean> {
+    return this.#call("GET", `/api/v1/runs/${id}`).then(
+      () => true,
+      (error: unknown) => {
+        if (String(error).includes(": 404 ")) return false;
+        throw error;
+      },
+    );
+  }
+
+  async list(state: string, limit = 1000): Promise<readonly RunView[]> {
+    const page = (await this.#call("GET", `/api/v1/runs?limit=${limit}&state=${state}`)) as {
+      runs: readonly RunView[];
+    };
     return page.runs;
   }
 

@@ -1,10 +1,11 @@
 // The worker of the peer, in a process of its own as ours is: its handler starts the command, as our launcher does.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { loadLibrary } from "./graphile-worker.ts";
+import type { GraphileLibrary } from "./graphile-worker.ts";
+import { loadPeer } from "./resolve-peer.ts";
 
 const [library, connectionString] = process.argv.slice(2) as [string, string];
-const graphile = await loadLibrary(library);
+const graphile = await loadPeer<GraphileLibrary>(library);
 
 await graphile.run({
   connectionString,

@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdir } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { createServer, type AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { cpuMsWithChildren, firstLine } from "../machine.ts";
+import { end, failWhenEnded, freePort } from "./processes.ts";
+import { howToInstall, loadPeer, resolvePeer } from "./resolve-peer.ts";
 
 /** Graphile Worker on PostgreSQL: a durable queue whose worker is a Node process. */
 export interface GraphileWorker extends AsyncDisposable {
@@ -30,18 +29,14 @@ export interface GraphileLibrary {
   readonly Logger: new (makeLog: () => () => void) => object;
 }
 
-/** Who measures may name a folder with a `node_modules` of peers: they are no dependencies of ours. */
-const PEERS_VARIABLE = "TRAINYARD_BENCH_PEERS";
-
 /** A sentence where a part of it is not here. */
 export async function startGraphileWorker(folder: string): Promise<GraphileWorker | string> {
-  const library = resolveLibrary();
-  if (library === undefined)
-    return `graphile-worker is not installed; ${PEERS_VARIABLE}=DIR names a folder where 'npm install graphile-worker' was run`;
+  const library = resolvePeer("graphile-worker");
+  if (library === undefined) return howToInstall("graphile-worker");
   const postgres = await startPostgres(join(folder, "postgres"));
   if (typeof postgres === "string") return postgres;
   try {
-    const graphile = await loadLibrary(library.path);
+    const graphile = await loadPeer<GraphileLibrary>(library.path);
     const logger = new graphile.Logger(() => () => undefined);
     const utils = await graphile.makeWorkerUtils({ connectionString: postgres.url, logger });
     await utils.migrate();
@@ -62,20 +57,6 @@ export async function startGraphileWorker(folder: string): Promise<GraphileWorke
   }
 }
 
-function resolveLibrary(): { readonly path: string; readonly version: string } | undefined {
-  const require = createRequire(join(process.env[PEERS_VARIABLE] ?? import.meta.dirname, "peers.js"));
-  try {
-    const { version } = require("graphile-worker/package.json") as { version: string };
-    return { path: require.resolve("graphile-worker"), version };
-  } catch {
-    return undefined; // Not installed, which is the usual case.
-  }
-}
-
-export async function loadLibrary(path: string): Promise<GraphileLibrary> {
-  return (await import(pathToFileURL(path).href)) as GraphileLibrary;
-}
-
 async function startWorker(library: string, url: string): Promise<ChildProcess> {
   const program = join(import.meta.dirname, "graphile-worker-process.ts");
   const worker = spawn(process.execPath, [program, library, url], { stdio: ["ignore", "pipe", "inherit"] });
@@ -90,7 +71,8 @@ interface Postgres extends AsyncDisposable {
 
 /** A fresh cluster with the settings that PostgreSQL comes with: every commit is synced. */
 async function startPostgres(folder: string): Promise<Postgres | string> {
-  if (firstLine("initdb", ["--version"]) === "not here") return "PostgreSQL's initdb is not on the PATH";
+  if (firstLine("initdb", ["--version"]) === "not here")
+    return "PostgreSQL's initdb is not on the PATH (Debian: postgresql-15, whose programs are in /usr/lib/postgresql/15/bin)";
   const isRoot = process.getuid?.() === 0;
   const account = isRoot ? { uid: numberOf("id", "-u", "postgres"), gid: numberOf("id", "-g", "postgres") } : {};
   await mkdir(folder, { recursive: true });
@@ -135,24 +117,4 @@ function cpuOfFamily(pid: number): number {
 
 function numberOf(program: string, ...args: readonly string[]): number {
   return Number(firstLine(program, args));
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
-}
-
-async function failWhenEnded(child: ChildProcess, what: string): Promise<never> {
-  await once(child, "exit");
-  throw new Error(`${what} ended before it was ready.`);
-}
-
-async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (child.exitCode !== null) return;
-  const exited = once(child, "exit");
-  child.kill(signal);
-  await exited;
 }
