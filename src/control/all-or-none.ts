@@ -1,4 +1,4 @@
-import type { Run } from "../domain/run.ts";
+import type { Run, StagedData } from "../domain/run.ts";
 import type { Engine, Handle } from "../engines/engine.ts";
 import { EngineError } from "../engines/engine-error.ts";
 import type { PreparationSignals } from "./carried.ts";
@@ -16,6 +16,9 @@ export interface Started {
   readonly handles: readonly Handle[];
   /** For people; null where a server before this one started them and the environment is no longer there. */
   readonly environment: string | null;
+  /** How the training data came, and what was odd about it; left out where there is none. */
+  readonly staged?: StagedData;
+  readonly noticed?: readonly string[];
 }
 
 /** How the learners of a run come to be. */

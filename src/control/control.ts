@@ -3,13 +3,16 @@ import type { ArchiveLimits } from "../archive/archive-limits.ts";
 import type { Clock } from "../base/clock.ts";
 import type { MachineTime } from "../base/machine-time.ts";
 import type { DataStores } from "../datastores/data-stores.ts";
+import type { TransferBudget } from "../datastores/transfer-budget.ts";
 import type { Credentials } from "../domain/training-spec.ts";
 import type { Engine } from "../engines/engine.ts";
 import type { Environment, EnvironmentCatalogue } from "../environments/environment.ts";
+import type { ChosenView } from "../staging/data-view.ts";
 import type { Store } from "../store/store.ts";
 import type { AttemptRules } from "./attempt-rules.ts";
 import { Definitions } from "./definitions.ts";
 import { createDuties, type Duties } from "./duties.ts";
+import { DataCache } from "./data-cache.ts";
 import type { Machine } from "./machine.ts";
 import { holdsOnlyCopyOf } from "./only-copy.ts";
 import { prepareAndStart } from "./preparation.ts";
@@ -42,6 +45,12 @@ export interface ControlParts {
   readonly deleteUndoMs?: number;
   /** How long a bucket may stay away before results are left on the server; left out: an hour. */
   readonly resultsGiveUpMs?: number;
+  /** What the cache of training data may keep beyond what live runs use; null, or left out: half of the free space. */
+  readonly cacheMaxBytes?: number | null;
+  /** What transfers may use together; left out: as without a configuration. */
+  readonly transfers?: TransferBudget;
+  /** By what means runs see their data; left out: the best that works here. */
+  readonly dataView?: ChosenView;
   pathFor(environment: Environment): Promise<string>;
   /** Seals credentials before they are stored; `context` binds an envelope to its run. */
   readonly keyring: {
@@ -50,7 +59,9 @@ export interface ControlParts {
   };
 }
 
-export type Control = Pick<Duties, "runs" | "start" | "stop">;
+export interface Control extends Pick<Duties, "runs" | "start" | "stop"> {
+  readonly cache: DataCache;
+}
 
 /** The control plane over a home: its files, its buckets, its programs. */
 export function createControl(parts: ControlParts): Control {
@@ -64,7 +75,11 @@ export function createControl(parts: ControlParts): Control {
       ? { data: null, results: null }
       : (JSON.parse(parts.keyring.unseal(sealed, runId)) as Credentials);
   };
-  return createDuties({
+  const cache = new DataCache(parts, openCredentials);
+  const { staging } = cache;
+  const onProgress = async (runId: string, message: string): Promise<void> => cache.tell(duties.book, runId, message);
+  const remains = runRemains({ ...parts, definitions, openCredentials });
+  const duties = createDuties({
     ...parts,
     definitions,
     trash: new Trash(home, store, log),
@@ -72,9 +87,15 @@ export function createControl(parts: ControlParts): Control {
     openCredentials,
     preparation: {
       prepareAndStart: async (run, startedAt, signals) =>
-        prepareAndStart({ ...parts, definitions, openCredentials }, run, startedAt, signals),
+        prepareAndStart({ ...parts, definitions, openCredentials, staging, onProgress }, run, startedAt, signals),
     },
-    remains: runRemains({ ...parts, definitions, openCredentials }),
+    remains: {
+      ...remains,
+      tidyUp: async (run, ...rest) => {
+        await cache.release(run.id);
+        await remains.tidyUp(run, ...rest);
+      },
+    },
     companions: [],
     timeMemory: timeMemoryIn(home),
     resultsRetries: {
@@ -83,4 +104,17 @@ export function createControl(parts: ControlParts): Control {
     },
     holdsOnlyCopy: async (run) => holdsOnlyCopyOf(home, run),
   });
+  return {
+    runs: duties.runs,
+    cache,
+    start: async () => {
+      await cache.open();
+      await duties.start();
+      cache.start(duties.scheduler);
+    },
+    stop: async () => {
+      await cache.stop();
+      await duties.stop();
+    },
+  };
 }

@@ -20,9 +20,10 @@ export async function download(parts: StepParts, run: Run, carried: Carried, shu
     log.error({ runId: run.id, error: messageOf(error), stack: (error as Error).stack }, "a run was not started");
     return endAttempt(parts, run, outcomeOfStaging(error, failureContext(run, [])));
   }
-  const { handles, environment } = started;
+  const { handles, environment, staged = null, noticed = [] } = started;
   const place = environment === null ? "" : ` in ${environment}`;
   const startedOnBoot = await momentOfBoot(machineTime);
-  const change = { startedAt, startedOnBoot, handles, environment };
+  const warnings = [...run.warnings, ...noticed];
+  const change = { startedAt, startedOnBoot, handles, environment, staged, warnings };
   await book.advance(run.id, "running", change, `The program started${place}.`);
 }

@@ -12,6 +12,7 @@ import { learnerTask } from "./launcher.ts";
 import type { Machine } from "./machine.ts";
 import { arrangeRendezvous } from "./rendezvous.ts";
 import { learnersOf, runDirectory } from "./run-directory.ts";
+import { readStaged } from "./stage-data.ts";
 import { stage, type StagerParts } from "./stager.ts";
 
 /** How long until all learners of a run must be up. On one machine this takes milliseconds; a full process table takes for ever. */
@@ -32,10 +33,12 @@ export async function prepareAndStart(
   startedAt: Date,
   signals: PreparationSignals,
 ): Promise<Started> {
-  return allOrNone(parts, run, signals, {
+  const started = await allOrNone(parts, run, signals, {
     startAll: async (signal) => startAll(parts, run, startedAt, signal),
     labelOf: async (signal) => labelFor(parts, run, signal),
   });
+  const record = run.spec.data === null ? null : await readStaged(parts.home, run);
+  return record === null ? started : { ...started, staged: record.staged, noticed: record.warnings };
 }
 
 async function startAll(parts: PreparationParts, run: Run, startedAt: Date, signal: AbortSignal): Promise<Started> {

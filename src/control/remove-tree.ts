@@ -1,18 +1,21 @@
 import { once } from "node:events";
+import { unmountBelow } from "../base/mounts.ts";
 import { rm } from "../base/world-files.ts";
 import { spawn } from "../base/world-processes.ts";
 
 /**
- * Removes a folder that a program has filled. Node goes by whole paths, and so fails where folders are nested deeper
+ * Removes a folder that a program has filled. What is mounted in it is taken away first, by us or by a program that
+ * could: removal would go on behind it. Node goes by whole paths, and so fails where folders are nested deeper
  * than a path may be long; and a folder that was made read-only cannot be emptied by anybody but root. The system's
  * own tools step from folder to folder and can first be given the right to write.
  */
 export async function removeTree(path: string): Promise<void> {
+  await unmountBelow(path);
   try {
     await rm(path, { recursive: true, force: true, maxRetries: 2 });
   } catch (error) {
     await succeeds("chmod", ["-R", "u+rwX", "--", path]);
-    if (!(await succeeds("rm", ["-rf", "--", path]))) throw error;
+    if (!(await succeeds("rm", ["-rf", "--one-file-system", "--", path]))) throw error;
   }
 }
 

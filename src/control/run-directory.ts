@@ -8,6 +8,8 @@ export interface RunDirectory {
   readonly code: string;
   /** DATA_DIR */
   readonly data: string;
+  /** What the view of the data needs to keep the run's changes apart. */
+  readonly dataChanges: string;
   /** RESULT_DIR */
   readonly results: string;
   /** CHECKPOINT_DIR */
@@ -26,6 +28,7 @@ export function runDirectory(home: string, id: string): RunDirectory {
     root,
     code: join(root, "code"),
     data: join(root, "data"),
+    dataChanges: join(root, "data.changes"),
     results: join(root, "results"),
     checkpoints: join(root, "checkpoints"),
     state: join(root, "state"),

@@ -86,6 +86,11 @@ export class Scheduler {
     for (const grant of grants) this.#onGrant(grant);
   }
 
+  /** Who is likely to start next, the first so many. */
+  next(count: number): Waiting[] {
+    return [...this.#queue.first(count)];
+  }
+
   /** Why a run waits; null when it is not in the queue. */
   explain(id: string): { readonly reason: string; readonly position: number } | null {
     const deferred = this.#deferred.get(id);

@@ -3,15 +3,14 @@ import { join, relative } from "node:path";
 import { mkdir, symlink, writeFile } from "../base/world-files.ts";
 import { readBootId } from "../base/boot-id.ts";
 import { formatBytes } from "../base/byte-size.ts";
-import type { Clock } from "../base/clock.ts";
 import type { ArchiveLimits } from "../archive/archive-limits.ts";
-import type { DataStores } from "../datastores/data-stores.ts";
 import { downloadBucket } from "../datastores/download-bucket.ts";
 import { RemoteError } from "../datastores/remote-error.ts";
 import type { Run } from "../domain/run.ts";
-import type { BucketReference, Credentials } from "../domain/training-spec.ts";
+import type { Credentials } from "../domain/training-spec.ts";
 import type { Definitions } from "./definitions.ts";
 import { layOut } from "./lay-out.ts";
+import { type DataParts, placeOf, readStaged, releaseData, stageData } from "./stage-data.ts";
 import { stageCode } from "./stage-code.ts";
 import {
   CHECKPOINT_FOLDER,
@@ -21,7 +20,6 @@ import {
   stagedMarker,
   type RunDirectory,
 } from "./run-directory.ts";
-import { messageOf } from "./failures.ts";
 import { removeTree } from "./remove-tree.ts";
 import { openStagingLog } from "./staging-log.ts";
 import { useStore } from "./use-store.ts";
@@ -29,15 +27,7 @@ import { useStore } from "./use-store.ts";
 /** Beyond this many names at the top of the bucket, data files are not linked into the working folder. */
 const MAX_LINKS = 1000;
 
-const NAMED_SKIPS = 100;
-
-/** What a run id of this service, or of the one it succeeds, looks like as a folder in a bucket. */
-const RUN_FOLDER = /^training-[A-Za-z0-9_-]{9}\//;
-
-export interface StagerParts {
-  readonly home: string;
-  readonly clock: Clock;
-  readonly dataStores: DataStores;
+export interface StagerParts extends DataParts {
   readonly definitions: Definitions;
   readonly archiveLimits: Partial<ArchiveLimits>;
 }
@@ -57,7 +47,8 @@ export async function stage(
   const directory = runDirectory(parts.home, run.id);
   const marker = stagedMarker(directory, run.attempt);
   const bootId = await readBootId();
-  if ((await readFile(marker, "utf8").catch(() => null)) === bootId) return;
+  if ((await readFile(marker, "utf8").catch(() => null)) === bootId) return showAgain(parts, run, directory);
+  if (run.spec.data !== null) await releaseData(parts, run.id);
   await layOut(directory, run);
   await stageCode(parts, run, directory, signal);
   await stageData(parts, run, credentials, directory, signal);
@@ -66,41 +57,10 @@ export async function stage(
   await writeFile(marker, bootId);
 }
 
-async function stageData(
-  parts: StagerParts,
-  run: Run,
-  credentials: Credentials,
-  directory: RunDirectory,
-  signal: AbortSignal,
-): Promise<void> {
-  const log = openStagingLog(join(learnerDirectory(directory, 1), LOAD_DATA_LOG), parts.clock);
-  const reference = run.spec.data;
-  if (reference === null) return log.write("The manifest names no training data");
-  const startedMs = parts.clock.monotonicMs();
-  const { connection, bucket } = reference;
-  const leftOut = isSameBucket(reference, run.spec.results) ? (key: string) => RUN_FOLDER.test(key) : () => false;
-  try {
-    await useStore(parts.dataStores.open(connection, bucket, credentials.data, "data"), async (store) => {
-      await log.write(`Loading all objects of ${store.label}`);
-      const report = await downloadBucket(store, directory.data, { exclude: leftOut, signal });
-      const named = report.skipped.slice(0, NAMED_SKIPS);
-      for (const { key, reason } of named) await log.write(`Left out '${key}': ${reason}`);
-      if (report.skippedCount > named.length) {
-        await log.write(`Left out ${report.skippedCount - named.length} more objects for such reasons`);
-      }
-      if (report.excluded > 0) {
-        await log.write(
-          `Left out ${report.excluded} objects of earlier runs (training-*/), whose results go to this bucket`,
-        );
-      }
-      if (report.objects === 0) throw emptyBucket(store.label);
-      const seconds = ((parts.clock.monotonicMs() - startedMs) / 1000).toFixed(1);
-      await log.write(`Loaded ${report.objects} objects, ${formatBytes(report.sizeBytes)}, in ${seconds} s`);
-    });
-  } catch (error) {
-    await log.write(`Failed: ${messageOf(error)}`);
-    throw error;
-  }
+/** A server that was started in another mount namespace does not see the mounts of the one before. */
+async function showAgain(parts: StagerParts, run: Run, directory: RunDirectory): Promise<void> {
+  const record = await readStaged(parts.home, run);
+  if (record !== null) await parts.staging.ensureShown(record.tree, placeOf(directory));
 }
 
 /** Brings the shared checkpoints of the results bucket. A later attempt goes on from what the one before it left here. */
@@ -125,16 +85,6 @@ async function stageCheckpoints(
     await mkdir(directory.checkpoints, { recursive: true });
     await log.write(`Loaded ${report.objects} shared checkpoints, ${formatBytes(report.sizeBytes)}, of ${store.label}`);
   });
-}
-
-function emptyBucket(label: string): RemoteError {
-  return new RemoteError("bucket_missing", `There is no training data in ${label}: it holds no objects.`, {
-    retryable: false,
-  });
-}
-
-function isSameBucket(a: BucketReference, b: BucketReference): boolean {
-  return a.bucket === b.bucket && JSON.stringify(a.connection) === JSON.stringify(b.connection);
 }
 
 /**

@@ -48,6 +48,15 @@ export class WaitingQueue {
     return this.#places.get(id)?.waiting;
   }
 
+  /** The first so many, as far as they came in order: one that was put before all others is among the last. */
+  *first(count: number): Generator<Waiting> {
+    let given = 0;
+    for (const { waiting } of this.#places.values()) {
+      if ((given += 1) > count) return;
+      yield waiting;
+    }
+  }
+
   /** At the end, also when it has waited before. */
   add(waiting: Waiting): void {
     this.remove(waiting.id);

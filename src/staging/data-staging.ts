@@ -89,6 +89,8 @@ export class DataStaging {
   /** Of whoever gathers for a selection; all who wait for it watch the same. */
   readonly #gathering = new Map<string, StagingProgress>();
   readonly #scopeOf = new Map<string, string>();
+  /** Those who fetch for runs that wait. */
+  readonly #ahead = new Map<string, AbortController>();
   readonly #count = { hitObjects: 0, hitBytes: 0, missObjects: 0, missBytes: 0 };
   #view: Promise<ChosenView> | undefined;
 
@@ -148,12 +150,23 @@ export class DataStaging {
     }
   }
 
-  /** Brings what is wanted into the cache, for a run that has yet to start. Gives the bytes that it takes. */
-  async fetchAhead(wanted: WantedData, signal: AbortSignal): Promise<number> {
+  /**
+   * Brings what is wanted into the cache, for a run that has yet to start. Gives the bytes that it takes; undefined when
+   * it stepped back for a run that is staged meanwhile. Rejects when it is more than `limitBytes`.
+   */
+  async fetchAhead(wanted: WantedData, limitBytes: number, signal: AbortSignal): Promise<number | undefined> {
     const holder = `ahead-${randomUUID()}`;
+    const leave = new AbortController();
+    this.#ahead.set(holder, leave);
+    const progress = new StagingProgress(this.#parts.clock, limitBytes);
     try {
-      return (await this.#bring(holder, wanted, new StagingProgress(this.#parts.clock), signal)).sizeBytes;
+      return (await this.#bring(holder, wanted, progress, AbortSignal.any([signal, leave.signal]))).sizeBytes;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (leave.signal.aborted) return undefined;
+      throw error;
     } finally {
+      this.#ahead.delete(holder);
       this.#keeper.release(holder);
       this.#scopeOf.delete(holder);
     }
@@ -169,6 +182,11 @@ export class DataStaging {
   async release(holder: string, place: ViewPlace): Promise<void> {
     await unmountBelow(place.data);
     this.#keeper.release(holder);
+  }
+
+  /** Whether data is on its way to a run that holds its devices. */
+  get isStaging(): boolean {
+    return this.#progress.size > 0;
   }
 
   /** How far a staging has come; null when none is under way for the holder. */
@@ -198,6 +216,7 @@ export class DataStaging {
     const { selection, notData } = wanted;
     const scope = nameScope(wanted.identity, selection, notData?.name ?? "");
     this.#scopeOf.set(holder, scope);
+    if (!this.#ahead.has(holder)) this.#stepBackFor(scope);
     const order = { ...wanted, scope, prefix: selection.prefix, progress };
     const listing = new Listing(wanted, progress);
     const gathered = await this.#findOrGather(holder, order, listing, signal);
@@ -213,6 +232,11 @@ export class DataStaging {
     const changed = gathered?.changed ?? [];
     const came = { objects, sizeBytes, cachedObjects, cachedBytes, leftOut, changed };
     return { tree, ...came, unselected, notData: notDataCount };
+  }
+
+  /** Whoever fetches ahead leaves the line to a run that starts, unless it is this very data. */
+  #stepBackFor(scope: string): void {
+    for (const [holder, leave] of this.#ahead) if (this.#scopeOf.get(holder) !== scope) leave.abort();
   }
 
   async #findOrGather(

@@ -1,3 +1,4 @@
+import { formatBytes } from "../base/byte-size.ts";
 import type { Clock } from "../base/clock.ts";
 
 /** How far the data of one run has come. */
@@ -18,6 +19,7 @@ export interface ProgressFigures {
 /** Counts while data comes, from the listing to the last object. */
 export class StagingProgress {
   readonly #clock: Clock;
+  readonly #limitBytes: number;
   readonly #startedMs: number;
   #wantedObjects = 0;
   #wantedBytes = 0;
@@ -30,8 +32,10 @@ export class StagingProgress {
   /** Bytes as they move, also of halves and of those that come again. */
   #movedBytes = 0;
 
-  constructor(clock: Clock) {
+  /** Rejects a listing of more than `limitBytes`. */
+  constructor(clock: Clock, limitBytes = Infinity) {
     this.#clock = clock;
+    this.#limitBytes = limitBytes;
     this.#startedMs = clock.monotonicMs();
   }
 
@@ -61,6 +65,7 @@ export class StagingProgress {
   listed(sizeBytes: number): void {
     this.#wantedObjects += 1;
     this.#wantedBytes += sizeBytes;
+    if (this.#wantedBytes > this.#limitBytes) throw new Error(`It is more than ${formatBytes(this.#limitBytes)}.`);
   }
 
   listedAll(): void {
