@@ -16,6 +16,7 @@ import { DataCache } from "./data-cache.ts";
 import type { Machine } from "./machine.ts";
 import { holdsOnlyCopyOf } from "./only-copy.ts";
 import { prepareAndStart } from "./preparation.ts";
+import { resultsSync } from "./results-sync.ts";
 import { retryMemoryIn } from "./retry-memory.ts";
 import { runDirectory } from "./run-directory.ts";
 import { runRemains } from "./run-remains.ts";
@@ -97,6 +98,7 @@ export function createControl(parts: ControlParts): Control {
       },
     },
     companions: [],
+    companionsWith: (book) => [resultsSync({ ...parts, openCredentials }, book)],
     timeMemory: timeMemoryIn(home),
     resultsRetries: {
       retryMemory: retryMemoryIn(home),

@@ -30,6 +30,8 @@ export interface DutyParts extends Omit<
   readonly preparation: Preparation;
   readonly remains: RunRemains;
   readonly companions: readonly Companion[];
+  /** More of them, for those that write of the runs they accompany. */
+  companionsWith?(book: RunBook): readonly Companion[];
   readonly definitions: RunServiceParts["definitions"] & Pick<Definitions, "sweep">;
   readonly trash: RunServiceParts["trash"] & Pick<Trash, "recover">;
   /** What time limits are measured by; left out: this machine's. */
@@ -90,7 +92,7 @@ export function createDuties(parts: DutyParts): Duties {
     ...parts,
     book,
     machineTime,
-    companions: [timeLimit({ ...parts, book, machineTime, endProgram }), ...parts.companions],
+    companions: [timeLimit({ ...parts, book, machineTime, endProgram }), ...parts.companions, ...(parts.companionsWith?.(book) ?? [])],
     retryDelayMs: (parts.attemptRules ?? PLAIN_RULES).retryDelayMs,
     onDevicesFree: (id) => scheduler.release(id),
     onWaiting: (run) => {

@@ -17,6 +17,8 @@ const OURS = /^(?:attempt-\d+\.|\.log-copy-complete$)/;
 export interface ResultFolder {
   readonly path: string;
   readonly prefix: string;
+  /** Whether its files only grow while the program runs. */
+  readonly holdsLogs: boolean;
   /** The key under the prefix; null for what is not stored. */
   readonly keyOf: (path: string) => string | null;
 }
@@ -29,17 +31,19 @@ export function resultFolders(
 ): readonly ResultFolder[] {
   const own = run.spec.checkpoints === "run" ? `${run.id}/` : "";
   return [
-    { path: directory.results, prefix: `${run.id}/`, keyOf: (path) => resultKey(path, stepAside) },
-    { path: directory.checkpoints, prefix: `${own}${CHECKPOINT_FOLDER}/`, keyOf: (path) => path },
+    { path: directory.results, prefix: `${run.id}/`, holdsLogs: false, keyOf: (path) => resultKey(path, stepAside) },
+    { path: directory.checkpoints, prefix: `${own}${CHECKPOINT_FOLDER}/`, holdsLogs: false, keyOf: (path) => path },
     // N/learner-K/..., as the attempt had them.
     {
       path: join(directory.root, "attempts"),
       prefix: `${run.id}/attempts/`,
+      holdsLogs: false,
       keyOf: (path) => logKey(path, path.split("/").slice(2).join("/")),
     },
     ...learnersOf(run).map((learner) => ({
       path: learnerDirectory(directory, learner),
       prefix: `${run.id}/learner-${learner}/`,
+      holdsLogs: true,
       keyOf: (path: string) => logKey(path, path),
     })),
   ];

@@ -4,6 +4,7 @@ import { forEachConcurrently } from "./concurrently.ts";
 import { UnreadableFile } from "./content.ts";
 import type { DataStore, StoredObject } from "./datastore.ts";
 import { codeOf } from "./file-trouble.ts";
+import { compareKeys } from "./key-path.ts";
 import { Skips } from "./skips.ts";
 import { type Found, walkFolder } from "./walk-folder.ts";
 
@@ -97,7 +98,10 @@ export async function uploadTree(
   return {
     ...count,
     skippedCount: skips.count,
-    skipped: skips.named.map(({ key: path, reason }) => ({ path, reason })),
+    // Found in order, and judged side by side.
+    skipped: skips.named
+      .map(({ key: path, reason }) => ({ path, reason }))
+      .toSorted((a, b) => compareKeys(a.path, b.path)),
   };
 }
 
