@@ -35,6 +35,16 @@ function hasPackageIndex(): boolean {
 }
 let packageIndex: boolean | undefined;
 
+function canMount(): boolean {
+  const folder = mkdtempSync(join(tmpdir(), "trainyard-mount-"));
+  try {
+    if (spawnSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", folder]).status !== 0) return false;
+    return spawnSync("umount", [folder]).status === 0;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 function hasPythonModules(...modules: readonly string[]): boolean {
   const program = `import importlib.util as u, sys; sys.exit(not all(u.find_spec(m) for m in ${JSON.stringify(modules)}))`;
   return spawnSync("/usr/bin/python3", ["-c", program]).status === 0;
@@ -75,6 +85,18 @@ export const REQUIREMENTS: readonly Requirement[] = [
     for: "environments that are built on first use",
     packages: ["python3-pip"],
     isThere: hasPackageIndex,
+  },
+  {
+    name: "faketime",
+    for: "tests of a server whose clock is set",
+    packages: ["faketime"],
+    isThere: () => hasPrograms("faketime"),
+  },
+  {
+    name: "mount",
+    for: "tests on a disk of a given size, which only root may mount",
+    packages: ["mount"],
+    isThere: canMount,
   },
   {
     name: "info-zip",
