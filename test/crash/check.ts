@@ -35,7 +35,9 @@ async function checkEnded(told: Iteration, run: KnownRun): Promise<void> {
   const named = await told.client.listNamed(run.name);
   hold(named.length === 1, 1, `there are ${named.length} runs called ${run.name}`);
   if (run.isStopped) return;
-  for (const learner of learnersOf(run)) {
+  // Once one learner has failed the others are asked to end, wherever they are.
+  const whole = view.failure === null ? learnersOf(run) : [view.failure.learner ?? 1];
+  for (const learner of whole) {
     const { exitCode } = await readWitness(told.world.witness, run.id, learner);
     const recorded = view.failure === null ? 0 : view.failure.exitCode;
     hold(recorded === exitCode, 3, `${what} exited with ${exitCode} and ${recorded} was recorded`);

@@ -71,7 +71,9 @@ export class World implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#server !== null) await this.#server.kill();
+    // At a graceful end it also takes its control groups away, which are outside of the home.
+    await this.#server?.end().catch(() => undefined);
+    await this.#server?.kill();
     await this.s3[Symbol.asyncDispose]();
     await rm(this.folder, { recursive: true, force: true });
   }
