@@ -4,7 +4,7 @@ import { LineSplitter, MAX_LINE_BYTES } from "./line-splitter.ts";
 
 function split(parts: readonly Uint8Array[]): string[] {
   const splitter = new LineSplitter();
-  return [...parts.flatMap((part) => splitter.push(part)), ...splitter.finish()];
+  return [...parts.flatMap((part) => splitter.push(part)), ...splitter.finish()].map(({ text }) => text);
 }
 
 test("however a log arrives in portions, the same lines come out", () => {
@@ -25,14 +25,14 @@ test("of an endless line the beginning is kept, and the next line is whole again
   expect(lines.map((line) => line.length)).toEqual([MAX_LINE_BYTES, 4]);
 });
 
-test("the offset is where the last line that was given ends", () => {
+test("each line says where the next one begins", () => {
   const splitter = new LineSplitter();
-  splitter.push(Buffer.from("one\ntwo\nthr"));
-  expect(splitter.offset).toBe(8);
-  splitter.push(Buffer.from("ee"));
-  expect(splitter.offset).toBe(8);
-  splitter.finish();
-  expect(splitter.offset).toBe(13);
+  expect(splitter.push(Buffer.from("one\ntwo\n\nthr"))).toEqual([
+    { text: "one", end: 4 },
+    { text: "two", end: 8 },
+  ]);
+  expect(splitter.push(Buffer.from("ee"))).toEqual([]);
+  expect(splitter.finish()).toEqual([{ text: "three", end: 14 }]);
 });
 
 test("bytes that are no UTF-8 do not hide the line", () => {

@@ -1,6 +1,12 @@
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
+/** One state of a line, and the byte of the log behind which the next one begins. */
+export interface LogLine {
+  readonly text: string;
+  readonly end: number;
+}
+
 /** What stands behind this in a line is not looked at; nobody prints metrics there. */
 export const MAX_LINE_BYTES = 64 * 1024;
 
@@ -13,23 +19,16 @@ export class LineSplitter {
   #held: Buffer = Buffer.alloc(0);
   #isOverlong = false;
   #seen = 0;
-  #ended = 0;
 
-  /** Where the last line that was given ends: nothing before it is held back. */
-  get offset(): number {
-    return this.#ended;
-  }
-
-  push(bytes: Uint8Array): string[] {
-    const lines: string[] = [];
+  push(bytes: Uint8Array): LogLine[] {
+    const lines: LogLine[] = [];
     let from = 0;
     for (let at = 0; at < bytes.length; at += 1) {
       const byte = bytes[at];
       if (byte !== LINE_FEED && byte !== CARRIAGE_RETURN) continue;
-      const line = this.#take(bytes.subarray(from, at));
-      if (line !== "") lines.push(line);
+      const text = this.#take(bytes.subarray(from, at));
       from = at + 1;
-      this.#ended = this.#seen + from;
+      if (text !== "") lines.push({ text, end: this.#seen + from });
     }
     this.#hold(bytes.subarray(from));
     this.#seen += bytes.length;
@@ -37,10 +36,9 @@ export class LineSplitter {
   }
 
   /** The last line, where the log ends without a line feed. */
-  finish(): string[] {
-    const line = this.#take(new Uint8Array());
-    this.#ended = this.#seen;
-    return line === "" ? [] : [line];
+  finish(): LogLine[] {
+    const text = this.#take(new Uint8Array());
+    return text === "" ? [] : [{ text, end: this.#seen }];
   }
 
   #take(rest: Uint8Array): string {

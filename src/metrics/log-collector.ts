@@ -1,6 +1,6 @@
 import type { Collected, Collector } from "./collector.ts";
 import { findInLine, type FoundInLine } from "./found-in-line.ts";
-import { LineSplitter } from "./line-splitter.ts";
+import { LineSplitter, type LogLine } from "./line-splitter.ts";
 import type { MetricRecord, MetricValue } from "./metric-record.ts";
 
 /**
@@ -10,10 +10,12 @@ import type { MetricRecord, MetricValue } from "./metric-record.ts";
  */
 export function logCollector(): Collector {
   const lines = new LineSplitter();
+  let safeOffset = 0;
   let positions: Readonly<Record<string, number>> = {};
-  const read = (texts: readonly string[], seenAt: Date): Collected => {
+  const read = (texts: readonly LogLine[], seenAt: Date): Collected => {
     const records: MetricRecord[] = [];
-    for (const text of texts) {
+    for (const { text, end } of texts) {
+      safeOffset = end;
       const found = findInLine(text);
       if (found === null) continue;
       if (Object.keys(found.positions).length > 0) positions = found.positions;
@@ -23,7 +25,7 @@ export function logCollector(): Collector {
   };
   return {
     get safeOffset() {
-      return lines.offset;
+      return safeOffset;
     },
     push: (bytes, seenAt) => read(lines.push(bytes), seenAt),
     finish: (seenAt) => read(lines.finish(), seenAt),

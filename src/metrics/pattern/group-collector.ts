@@ -1,5 +1,5 @@
 import type { Collected, Collector } from "../collector.ts";
-import { LineSplitter } from "../line-splitter.ts";
+import { LineSplitter, type LogLine } from "../line-splitter.ts";
 import type { MetricRecord, MetricValue } from "../metric-record.ts";
 import { BoundedSearch, type Found } from "./bounded-search.ts";
 import { compilePython, PatternError } from "./python-pattern.ts";
@@ -46,18 +46,23 @@ export function groupCollector(groups: readonly PatternGroup[], lookahead: numbe
   });
   const spans = groups.some(({ regex }) => CAN_SPAN_LINES.test(regex));
   const window = spans ? Math.max(1, lookahead ?? DEFAULT_LOOKAHEAD) : 1;
-  let held: string[] = [];
+  let held: LogLine[] = [];
   let safeOffset = 0;
 
-  const read = (lines: readonly string[], isEnd: boolean, seenAt: Date): Collected => {
+  const read = (lines: readonly LogLine[], isEnd: boolean, seenAt: Date): Collected => {
     const all = [...held, ...lines];
     const decided = isEnd ? all.length : Math.max(0, all.length - window + 1);
-    const texts = all.slice(0, decided).map((_, i) => all.slice(i, i + window).join("\n"));
+    const texts = all.slice(0, decided).map((_, i) =>
+      all
+        .slice(i, i + window)
+        .map(({ text }) => text)
+        .join("\n"),
+    );
     const heads = all.slice(0, decided);
     const records: { line: number; record: MetricRecord }[] = [];
     for (const entry of searches) {
       entry.search.search(texts).forEach((found, line) => {
-        const begun = found.filter(({ index }) => index <= (heads[line] ?? "").length);
+        const begun = found.filter(({ index }) => index <= (heads[line]?.text ?? "").length);
         for (const match of begun) records.push({ line, record: recordOf(entry.group, match, seenAt) });
       });
       if (entry.search.isGivenUp && !entry.isTold) {
@@ -68,7 +73,7 @@ export function groupCollector(groups: readonly PatternGroup[], lookahead: numbe
       }
     }
     held = all.slice(decided);
-    if (held.length === 0) safeOffset = splitter.offset;
+    safeOffset = heads.at(-1)?.end ?? safeOffset;
     const ordered = records.toSorted((a, b) => a.line - b.line).map(({ record }) => record);
     return { records: ordered.filter(hasValues), warnings: warnings.splice(0) };
   };
