@@ -13,7 +13,7 @@ interface Row {
 }
 
 /** A change as it becomes durable; `before` is null for an insert, `after` for a removal. */
-export type StoreChange = { readonly before: Run | null; readonly after: Run | null; readonly key: string | null };
+export type StoreChange = { readonly before: Run | null; readonly after: Run | null };
 
 /** What would be on the disk: it outlives every store that is opened over it. */
 export class MemoryDisk {
@@ -22,10 +22,9 @@ export class MemoryDisk {
   /** `OWNER KEY` to the run's id. */
   readonly keys = new Map<string, string>();
   readonly unended = new Set<string>();
-  /** How many runs use a model definition. */
-  readonly definitions = new Map<string, number>();
+  /** By SHA-256, with how many runs use each. */
+  readonly definitions = new Map<string, { uses: number; bytes: Uint8Array | null }>();
   /** The bytes of those that came with their run. */
-  readonly zips = new Map<string, Uint8Array>();
   lastKey = 0;
 }
 
@@ -54,10 +53,10 @@ export class MemoryStore implements Store {
     rows.set(run.id, row);
     if (ownKey !== null) keys.set(ownKey, run.id);
     if (!isTerminal(run.state)) unended.add(run.id);
-    definitions.set(run.definitionSha256, (definitions.get(run.definitionSha256) ?? 0) + 1);
-    if (definition !== null) this.#disk.zips.set(run.definitionSha256, definition);
+    const { uses, bytes } = definitions.get(run.definitionSha256) ?? { uses: 0, bytes: null };
+    definitions.set(run.definitionSha256, { uses: uses + 1, bytes: bytes ?? definition });
     this.#tell(row, [{ type: "submitted", message: `Submitted by ${run.owner}.` }]);
-    this.#onChange({ before: null, after: run, key: idempotencyKey });
+    this.#onChange({ before: null, after: run });
     return { run, created: true };
   }
 
@@ -70,11 +69,6 @@ export class MemoryStore implements Store {
     this.#refuseWhenClosed();
     const sealed = this.#disk.rows.get(id)?.sealed;
     return sealed === "" ? undefined : sealed;
-  }
-
-  async findDefinition(sha256: string): Promise<Uint8Array | undefined> {
-    this.#refuseWhenClosed();
-    return this.#disk.zips.get(sha256);
   }
 
   async saveCredentials(id: string, sealed: string): Promise<void> {
@@ -132,7 +126,7 @@ export class MemoryStore implements Store {
     if (isTerminal(run.state)) this.#disk.unended.delete(run.id);
     else this.#disk.unended.add(run.id);
     this.#tell(row, events);
-    this.#onChange({ before, after: row.run, key: null });
+    this.#onChange({ before, after: row.run });
   }
 
   async listRunsEndedBefore(time: Date, limit: number, skip = 0): Promise<readonly string[]> {
@@ -143,24 +137,30 @@ export class MemoryStore implements Store {
     return this.#listBefore("deletedAt", time, limit, skip);
   }
 
-  async deleteRun(id: string): Promise<boolean> {
+  async deleteRun(id: string, version?: number): Promise<boolean> {
     this.#refuseWhenClosed();
     const { rows, keys, definitions } = this.#disk;
     const row = rows.get(id);
     if (row === undefined) return false;
     const { run, idempotencyKey } = row;
     if (!isTerminal(run.state)) throw runNotEnded(id, run.state);
+    if (version !== undefined && version !== run.version) throw versionConflict(id);
     rows.delete(id);
     if (idempotencyKey !== null) keys.delete(idempotencyKey);
-    definitions.set(run.definitionSha256, (definitions.get(run.definitionSha256) ?? 1) - 1);
-    if (definitions.get(run.definitionSha256) === 0) this.#disk.zips.delete(run.definitionSha256);
-    this.#onChange({ before: run, after: null, key: null });
+    const definition = definitions.get(run.definitionSha256);
+    if (definition !== undefined && (definition.uses -= 1) === 0) definitions.delete(run.definitionSha256);
+    this.#onChange({ before: run, after: null });
     return true;
   }
 
   async isDefinitionUsed(sha256: string): Promise<boolean> {
     this.#refuseWhenClosed();
-    return (this.#disk.definitions.get(sha256) ?? 0) > 0;
+    return this.#disk.definitions.has(sha256);
+  }
+
+  async findDefinition(sha256: string): Promise<Uint8Array | undefined> {
+    this.#refuseWhenClosed();
+    return this.#disk.definitions.get(sha256)?.bytes ?? undefined;
   }
 
   async listEvents(id: string, afterSequence: number, limit: number): Promise<readonly RunEvent[]> {

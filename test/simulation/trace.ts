@@ -5,9 +5,15 @@ export class Trace {
   lines = 0;
   #hash = 0x811c9dc5;
   readonly #last: string[] = [];
+  readonly #onLine: (line: string) => void;
+
+  constructor(onLine: (line: string) => void = () => {}) {
+    this.#onLine = onLine;
+  }
 
   add(line: string): void {
     this.lines += 1;
+    this.#onLine(line);
     // FNV-1a over UTF-16 units.
     let hash = this.#hash;
     for (let i = 0; i < line.length; i += 1) hash = Math.imul(hash ^ line.charCodeAt(i), 0x01000193);
