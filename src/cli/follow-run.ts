@@ -9,6 +9,8 @@ import { describeProgress } from "./outcome.ts";
 
 export interface FollowHow {
   readonly learner: number;
+  /** Only this attempt's; left out: the present one's and those that follow. */
+  readonly attempt?: number | undefined;
   /** Where to begin, in bytes. */
   readonly offset?: number;
   /** Told of the run as it is at first, and after every change. */

@@ -8,7 +8,7 @@ export async function tailOffset(
   client: Client,
   id: string,
   lines: number,
-  where: { readonly learner: number; readonly signal: AbortSignal },
+  where: { readonly learner: number; readonly attempt?: number | undefined; readonly signal: AbortSignal },
 ): Promise<number> {
   const { sizeBytes } = await client.readLog(id, { offset: 0, limit: 1, ...where });
   if (lines === 0) return sizeBytes;

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { Problem } from "../contract/problem.ts";
-import { LOG_COMPLETE_HEADER, LOG_SIZE_HEADER, routePaths } from "../contract/route-paths.ts";
+import { LOG_COMPLETE_HEADER, LOG_SIZE_HEADER, RUN_ATTEMPT_HEADER, routePaths } from "../contract/route-paths.ts";
 import type { RouteName, routes } from "../contract/routes.ts";
 import type { RunView } from "../contract/run.ts";
 import { refusedBy, unexpectedAnswer, unreachable } from "./client-error.ts";
@@ -46,6 +46,8 @@ export interface LogRequest {
   /** How long the server may wait for a byte to send, or for the end of the log. */
   readonly waitSeconds?: number | undefined;
   readonly learner?: number | undefined;
+  /** From 1; the run's present one when left out. */
+  readonly attempt?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -55,6 +57,8 @@ export interface LogPart {
   readonly sizeBytes: number;
   /** No byte will follow `sizeBytes`. */
   readonly isComplete: boolean;
+  /** The attempt that the run was at when the server answered. */
+  readonly presentAttempt: number;
 }
 
 export interface ClientOptions {
@@ -128,7 +132,9 @@ export function createClient(options: ClientOptions): Client {
       const bytes = new Uint8Array(await reach(url, signal, () => response.arrayBuffer()));
       const sizeBytes = Number(response.headers.get(LOG_SIZE_HEADER) ?? Number.NaN);
       if (Number.isNaN(sizeBytes)) throw unexpectedAnswer(url, `the log came without '${LOG_SIZE_HEADER}'`);
-      return { bytes, sizeBytes, isComplete: response.headers.get(LOG_COMPLETE_HEADER) === "true" };
+      const isComplete = response.headers.get(LOG_COMPLETE_HEADER) === "true";
+      const presentAttempt = Number(response.headers.get(RUN_ATTEMPT_HEADER) ?? 1);
+      return { bytes, sizeBytes, isComplete, presentAttempt };
     },
   };
 }

@@ -5,6 +5,8 @@ export interface FollowOptions extends Persistence {
   /** Where to begin, in bytes. */
   readonly offset?: number;
   readonly learner?: number | undefined;
+  /** From 1; the run's present one when left out. */
+  readonly attempt?: number | undefined;
 }
 
 /** Below the contract's limit, so that a proxy with the usual timeout of a minute does not cut the wait off. */
@@ -13,18 +15,23 @@ const WAIT_S = 30;
 /**
  * The bytes of a run's log from `offset` to its very end, as they come. A part counts only once it has arrived
  * whole; after a lost connection the same offset is asked for again, so no byte is lost or doubled. Tries start
- * anew with every part that arrives.
+ * anew with every part that arrives. Where the attempt is followed by another, so is its log, but for a wish for one `attempt`.
  */
 export async function* followLog(client: Client, id: string, options: FollowOptions = {}): AsyncGenerator<Uint8Array> {
   const { learner, signal } = options;
-  let offset = options.offset ?? 0;
+  let { attempt, offset = 0 } = options;
   for (;;) {
-    const part = await persist(() => client.readLog(id, { offset, learner, waitSeconds: WAIT_S, signal }), options);
+    const ask = { offset, learner, attempt, waitSeconds: WAIT_S, signal };
+    const part = await persist(() => client.readLog(id, ask), options);
+    attempt ??= part.presentAttempt;
     if (part.bytes.length > 0) {
       offset += part.bytes.length;
       yield part.bytes;
     }
-    if (part.isComplete && offset >= part.sizeBytes) return;
+    if (!part.isComplete || offset < part.sizeBytes) continue;
+    if (options.attempt !== undefined || part.presentAttempt <= attempt) return;
+    attempt += 1;
+    offset = 0;
   }
 }
 
@@ -34,10 +41,10 @@ export async function* readLogToNow(
   id: string,
   options: FollowOptions = {},
 ): AsyncGenerator<Uint8Array> {
-  const { learner, signal } = options;
+  const { learner, attempt, signal } = options;
   let offset = options.offset ?? 0;
   for (;;) {
-    const part = await persist(() => client.readLog(id, { offset, learner, signal }), options);
+    const part = await persist(() => client.readLog(id, { offset, learner, attempt, signal }), options);
     if (part.bytes.length === 0) return;
     offset += part.bytes.length;
     yield part.bytes;

@@ -15,6 +15,8 @@ export const routePaths = {
   listEnvironments: { method: "GET", path: "/api/v1/environments" },
   buildEnvironment: { method: "POST", path: "/api/v1/environments" },
   removeEnvironment: { method: "DELETE", path: "/api/v1/environments/{id}" },
+  showCache: { method: "GET", path: "/api/v1/cache" },
+  clearCache: { method: "DELETE", path: "/api/v1/cache" },
   listFrameworks: { method: "GET", path: "/api/v1/frameworks" },
   planRetention: { method: "GET", path: "/api/v1/retention" },
   listResults: { method: "GET", path: "/api/v1/runs/{id}/results" },
@@ -24,4 +26,5 @@ export const routePaths = {
 /** Headers of the log route, in one spelling for both ends. */
 export const LOG_SIZE_HEADER = "trainyard-log-size";
 export const LOG_COMPLETE_HEADER = "trainyard-log-complete";
+export const RUN_ATTEMPT_HEADER = "trainyard-run-attempt";
 export const MANIFEST_HEADER = "trainyard-manifest";

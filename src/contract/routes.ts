@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CacheClearing, CacheStatus } from "./cache.ts";
 import { EnvironmentBuild, EnvironmentList, EnvironmentOrder } from "./environment.ts";
 import { FrameworkList } from "./framework.ts";
 import { Problem } from "./problem.ts";
@@ -159,7 +160,7 @@ export const routes = {
     description:
       "The raw bytes from `offset` (or a `Range: bytes=A-B` header, answered with 206). With `waitSeconds` and nothing to send yet, the answer " +
       "waits for bytes or for the end of the log. `Trainyard-Log-Size` is the size now; `Trainyard-Log-Complete: true` says that no byte will " +
-      "follow after those. A range takes the place of `offset` and `limit`.",
+      "follow after those. A range takes the place of `offset` and `limit`. Without `attempt` it is the run's present one.",
     access: "token",
     body: "none",
     params: RunParams,
@@ -168,6 +169,7 @@ export const routes = {
       limit: z.coerce.number().int().min(1).max(16_777_216).default(4_194_304),
       waitSeconds: z.coerce.number().min(0).max(WAIT_LIMIT_S).default(0),
       learner: z.coerce.number().int().min(1).max(10_000).default(1),
+      attempt: z.coerce.number().int().min(1).max(10_000).optional(),
     }),
     headers: z.object({ range: z.string().max(200).optional() }),
     answers: { 200: null, 206: null, 404: Problem, 416: Problem },
@@ -215,6 +217,22 @@ export const routes = {
     params: z.object({ id: z.string().min(1).max(64) }),
     answers: { 204: null, 404: Problem, 409: Problem },
   },
+  showCache: {
+    operationId: "showCache",
+    ...routePaths.showCache,
+    summary: "Show the cache of training data and how often runs found theirs in it",
+    access: "token",
+    body: "none",
+    answers: { 200: CacheStatus },
+  },
+  clearCache: {
+    operationId: "clearCache",
+    ...routePaths.clearCache,
+    summary: "Remove the training data that no live run uses",
+    access: "token",
+    body: "none",
+    answers: { 200: CacheClearing },
+  },
   listFrameworks: {
     operationId: "listFrameworks",
     ...routePaths.listFrameworks,
@@ -250,4 +268,4 @@ export const routes = {
 
 export type RouteName = keyof typeof routes;
 
-export { LOG_COMPLETE_HEADER, LOG_SIZE_HEADER, MANIFEST_HEADER } from "./route-paths.ts";
+export { LOG_COMPLETE_HEADER, LOG_SIZE_HEADER, MANIFEST_HEADER, RUN_ATTEMPT_HEADER } from "./route-paths.ts";

@@ -47,6 +47,14 @@ export const RunView = z
     endedAt: Time.nullable(),
     changedAt: Time,
     stopRequestedAt: Time.nullable(),
+    /** How long the program of one attempt may run; null: as long as it takes. */
+    timeLimitSeconds: z.number().nullable(),
+    /** How many more attempts there may be after failures that are not the program's. */
+    retries: z.int(),
+    /** The attempts before the present one, oldest first, and why each failed. */
+    pastAttempts: z.array(
+      z.object({ attempt: z.int(), startedAt: Time.nullable(), endedAt: Time, cause: z.string(), message: z.string() }),
+    ),
     /** Set while the run is deleted and can still be taken back, until `undoUntil`. */
     deletedAt: Time.nullable(),
     undoUntil: Time.nullable(),

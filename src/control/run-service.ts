@@ -268,12 +268,12 @@ export class RunService {
     return run.results === null && run.startedAt !== null && existsSync(results) ? results : null;
   }
 
-  /** The training log of one learner. `isComplete` says that no byte will follow. */
+  /** The training log of one learner in an attempt, or in the present one. `isComplete` says that no byte will follow. */
   async logFile(
     id: string,
     learner: number,
     attempt?: number,
-  ): Promise<{ readonly path: string; readonly isComplete: boolean }> {
+  ): Promise<{ readonly path: string; readonly isComplete: boolean; readonly presentAttempt: number }> {
     const run = await this.#parts.book.get(id);
     const { learners } = run.spec;
     if (learner > learners) {
@@ -287,19 +287,27 @@ export class RunService {
       throw requestInvalid(`Run '${id}' has no attempt ${number}.`, `It is at attempt ${run.attempt}.`);
     }
     const path = join(learnerFolderOf(runDirectory(this.#parts.home, id), run, number, learner), TRAINING_LOG);
-    return { path, isComplete: isLogComplete(run) || number < run.attempt };
+    return { path, isComplete: isLogComplete(run) || number < run.attempt, presentAttempt: run.attempt };
   }
 
   /** Resolves when the log is longer than `fromByte` or complete, whichever comes first. */
-  async waitForLog(id: string, learner: number, fromByte: number, signal: AbortSignal): Promise<void> {
+  async waitForLog(
+    id: string,
+    learner: number,
+    fromByte: number,
+    signal: AbortSignal,
+    attempt?: number,
+  ): Promise<void> {
     const done = new AbortController();
     const either = AbortSignal.any([signal, done.signal]);
     try {
       // Before it runs there is neither log nor folder to watch; the run itself tells when there is.
-      const run = await this.#waitForState(id, ({ state }) => state !== "pending" && state !== "downloading", either);
-      if (isLogComplete(run)) return;
-      const { path } = await this.logFile(id, learner);
-      await Promise.race([waitForGrowth(path, fromByte, either), this.#waitForState(id, isLogComplete, either)]);
+      const number = attempt ?? (await this.#parts.book.get(id)).attempt;
+      const isOver = (run: Run): boolean => isLogComplete(run) || run.attempt > number;
+      const hasBegun = (run: Run): boolean => isOver(run) || run.state === "running" || run.state === "storing";
+      if (isOver(await this.#waitForState(id, hasBegun, either))) return;
+      const { path } = await this.logFile(id, learner, number);
+      await Promise.race([waitForGrowth(path, fromByte, either), this.#waitForState(id, isOver, either)]);
     } finally {
       done.abort();
     }

@@ -2,7 +2,13 @@ import { STATUS_CODES } from "node:http";
 import swagger from "@fastify/swagger";
 import fastify from "fastify";
 import { jsonSchemaTransform, jsonSchemaTransformObject, serializerCompiler } from "fastify-type-provider-zod";
-import { LOG_COMPLETE_HEADER, LOG_SIZE_HEADER, routes, type RouteContract } from "../contract/routes.ts";
+import {
+  LOG_COMPLETE_HEADER,
+  LOG_SIZE_HEADER,
+  RUN_ATTEMPT_HEADER,
+  routes,
+  type RouteContract,
+} from "../contract/routes.ts";
 import { registerAll } from "./app.ts";
 import { tidyDocument, type Json, type JsonObject } from "./openapi-tidy.ts";
 import type { RouteHandlers } from "./register-route.ts";
@@ -87,6 +93,7 @@ function logAnswer(status: string): Json {
     description: STATUS_CODES[status] ?? "",
     headers: {
       [LOG_SIZE_HEADER]: { description: "Bytes in the log now.", schema: { type: "integer" } },
+      [RUN_ATTEMPT_HEADER]: { description: "The attempt that the run is at.", schema: { type: "integer" } },
       [LOG_COMPLETE_HEADER]: { description: "Whether no byte will follow.", schema: { type: "boolean" } },
     },
     content: { "text/plain": { schema: { type: "string" } } },

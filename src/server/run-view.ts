@@ -25,6 +25,11 @@ export function viewRun(
     endedAt: timeOrNull(run.endedAt),
     changedAt: run.changedAt.toISOString(),
     stopRequestedAt: timeOrNull(run.stopRequestedAt),
+    timeLimitSeconds: spec.timeLimitMs === null ? null : spec.timeLimitMs / 1000,
+    retries: spec.retries,
+    pastAttempts: run.pastAttempts.map(({ attempt, startedAt, endedAt, failure: { cause, message } }) => {
+      return { attempt, startedAt: timeOrNull(startedAt), endedAt: endedAt.toISOString(), cause, message };
+    }),
     deletedAt: timeOrNull(run.deletedAt),
     undoUntil: timeOrNull(runs.undoUntil(run)),
     framework: { ...spec.framework, environment: run.environment },

@@ -154,6 +154,10 @@ export class ScriptedRunService implements RunService {
     return "cpu_slot";
   }
 
+  stagingOf(): null {
+    return null;
+  }
+
   processTrackingOf(): string | null {
     return null;
   }
@@ -162,8 +166,9 @@ export class ScriptedRunService implements RunService {
     return run.state === "pending" ? { reason: "Waits for 1 device.", position: 1 } : null;
   }
 
-  async logFile(id: string, learner: number): Promise<{ path: string; isComplete: boolean }> {
-    return { path: this.#logPath(id, learner), isComplete: isTerminal(this.#find(id).state) };
+  async logFile(id: string, learner: number): Promise<{ path: string; isComplete: boolean; presentAttempt: number }> {
+    const { state, attempt } = this.#find(id);
+    return { path: this.#logPath(id, learner), isComplete: isTerminal(state), presentAttempt: attempt };
   }
 
   async waitForLog(id: string, learner: number, fromByte: number, signal: AbortSignal): Promise<void> {

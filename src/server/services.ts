@@ -42,6 +42,33 @@ export interface ResultObjects {
   readonly truncated: boolean;
 }
 
+export interface StagingFigures {
+  readonly objects: number;
+  readonly sizeBytes: number;
+  readonly wantedObjects: number;
+  readonly wantedBytes: number;
+  readonly isListed: boolean;
+  readonly bytesPerSecond: number;
+  readonly secondsLeft: number | null;
+}
+
+/** What the routes need of the cache of training data. */
+export interface CacheService {
+  figures(): {
+    readonly objects: number;
+    readonly sizeBytes: number;
+    readonly maxBytes: number;
+    readonly heldTrees: number;
+    readonly hitObjects: number;
+    readonly hitBytes: number;
+    readonly missObjects: number;
+    readonly missBytes: number;
+  };
+  view(): Promise<{ readonly name: string; readonly refused: readonly string[] }>;
+  /** Removes what no live run uses. Gives the bytes that came free. */
+  clear(): Promise<number>;
+}
+
 /**
  * What the routes need of the control plane, and no more. Every method that names a run rejects with `run_not_found`
  * when there is none.
@@ -51,6 +78,8 @@ export interface RunService {
   deviceKindOf(run: Run): string;
   /** By what means the run's processes are kept together; null while none of it runs. */
   processTrackingOf(run: Run): string | null;
+  /** How far the run's training data is; null unless it is on its way. */
+  stagingOf(run: Run): StagingFigures | null;
   submit(request: SubmitRequest, signal: AbortSignal): Promise<{ readonly run: Run; readonly created: boolean }>;
   get(id: string): Promise<Run>;
   /** Resolves once the run's version is greater than `afterVersion`. */
@@ -73,9 +102,13 @@ export interface RunService {
   /** Why a pending run waits; null for any other. */
   waiting(run: Run): { readonly reason: string; readonly position: number } | null;
   /** `path` is made by the service from the id. `isComplete` says that no byte will follow what the file holds now. */
-  logFile(id: string, learner: number): Promise<{ readonly path: string; readonly isComplete: boolean }>;
+  logFile(
+    id: string,
+    learner: number,
+    attempt?: number,
+  ): Promise<{ readonly path: string; readonly isComplete: boolean; readonly presentAttempt: number }>;
   /** Resolves once the log is longer than `fromByte`, or complete. */
-  waitForLog(id: string, learner: number, fromByte: number, signal: AbortSignal): Promise<void>;
+  waitForLog(id: string, learner: number, fromByte: number, signal: AbortSignal, attempt?: number): Promise<void>;
   /** Everything that a manifest may name as its framework here, each name and version once. */
   frameworks(signal: AbortSignal): Promise<readonly { readonly name: string; readonly version: string }[]>;
   /** The folder on this machine with the run's own copy of its results, where one is kept. */

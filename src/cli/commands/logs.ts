@@ -21,16 +21,21 @@ export function addLogs(program: Program, context: Context): void {
     .addOption(
       new Option("--learner <number>", "the learner whose log it is").default(1).argParser(wholeNumber(1, 10_000)),
     )
+    .addOption(
+      new Option("--attempt <number>", "the attempt whose log it is (default: the last)").argParser(
+        wholeNumber(1, 10_000),
+      ),
+    )
     .option("--exit-status", "end with the run's outcome: 0 completed, 100 failed, 101 not ended yet, 103 canceled")
     .action(async (text, options) => {
       const client = await connect(context);
       const id = await findRunId(client, text);
       await detachable(context, id, async (signal) => {
-        const { learner, tail, follow: isFollowed = false } = options;
-        const offset = tail === undefined ? 0 : await tailOffset(client, id, tail, { learner, signal });
+        const { learner, attempt, tail, follow: isFollowed = false } = options;
+        const offset = tail === undefined ? 0 : await tailOffset(client, id, tail, { learner, attempt, signal });
         const onChange = sayChangesBesideLog(context);
-        if (isFollowed) await printLogToEnd(context, client, id, { offset, learner, onChange, signal });
-        else await printLogToNow(context, client, id, { offset, learner, signal });
+        if (isFollowed) await printLogToEnd(context, client, id, { offset, learner, attempt, onChange, signal });
+        else await printLogToNow(context, client, id, { offset, learner, attempt, signal });
         if (options.exitStatus !== true) return;
         // A complete log is not yet an ended run: its results are still being stored.
         const run = isFollowed

@@ -1,4 +1,5 @@
 import { formatBytes } from "../../base/byte-size.ts";
+import { printDuration } from "../../base/duration.ts";
 import type { BucketView, FailureView, RunView } from "../../contract/run.ts";
 import { commandLine, connect, type Context } from "../context.ts";
 import { outputOption, type Program } from "../options.ts";
@@ -39,7 +40,11 @@ function describeRun(context: Context, run: RunView): string {
     ["Author", authorOf(run)],
     ["State", paintState(io.stdout, run.state)],
     ["Waits for", run.waiting === null ? null : `${printable(run.waiting.reason)} (position ${run.waiting.position})`],
-    ["Attempt", run.attempt > 1 ? String(run.attempt) : null],
+    ["Attempt", run.attempt > 1 || run.retries > 0 ? `${run.attempt} of at most ${run.retries + 1}` : null],
+    [
+      "Time limit",
+      run.timeLimitSeconds === null ? null : `${printDuration(run.timeLimitSeconds * 1000)} for each attempt`,
+    ],
     ["Submitted", since(run.submittedAt)],
     ["Started", since(run.startedAt)],
     ["Stop asked", since(run.stopRequestedAt)],
@@ -62,7 +67,20 @@ function describeRun(context: Context, run: RunView): string {
     ["ZIP", `${formatBytes(run.definition.sizeBytes)}, SHA-256 ${run.definition.sha256}`],
   ]);
   const warnings = run.warnings.map((warning) => `Warning: ${printable(warning)}\n`).join("");
-  return facts + warnings + (run.failure === null ? "" : describeFailure(context, run.id, run.failure));
+  return (
+    facts +
+    describePast(context, run) +
+    warnings +
+    (run.failure === null ? "" : describeFailure(context, run.id, run.failure))
+  );
+}
+
+function describePast(context: Context, { id, pastAttempts }: RunView): string {
+  const lines = pastAttempts.map(({ attempt, endedAt, cause, message }) => {
+    const log = commandLine(context, `logs ${id} --attempt ${attempt}`);
+    return `Attempt ${attempt} ended ${endedAt}, ${cause}: ${printable(message)} Its log: ${log}\n`;
+  });
+  return lines.join("");
 }
 
 function describeFailure(context: Context, id: string, failure: FailureView): string {

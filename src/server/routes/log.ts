@@ -1,4 +1,4 @@
-import { LOG_COMPLETE_HEADER, LOG_SIZE_HEADER } from "../../contract/routes.ts";
+import { LOG_COMPLETE_HEADER, LOG_SIZE_HEADER, RUN_ATTEMPT_HEADER } from "../../contract/routes.ts";
 import { rangeNotSatisfiable } from "../../domain/errors.ts";
 import { openLog, type LogSnapshot } from "../../logs/log-file.ts";
 import { readByteRange, type ByteRange } from "../byte-range.ts";
@@ -16,16 +16,16 @@ interface Slice {
 export function logRoutes(runs: RunService, closing: AbortSignal): Pick<RouteHandlers, "readLog"> {
   return {
     readLog: async ({ params: { id }, query, headers, reply }) => {
-      const { learner, waitSeconds } = query;
+      const { learner, attempt, waitSeconds } = query;
       const range = headers.range === undefined ? null : readByteRange(headers.range);
       // A wish for the last N bytes has nothing to wait for but a first byte.
       const from = range === null ? query.offset : range.kind === "from" ? range.start : 0;
 
-      let log = await lookAt(runs, id, learner);
+      let log = await lookAt(runs, id, learner, attempt);
       if (waitSeconds > 0 && !log.isComplete && log.snapshot.sizeBytes <= from) {
         await log.snapshot[Symbol.asyncDispose]();
-        await waitUpTo(waitSeconds, reply, closing, (signal) => runs.waitForLog(id, learner, from, signal));
-        log = await lookAt(runs, id, learner);
+        await waitUpTo(waitSeconds, reply, closing, (signal) => runs.waitForLog(id, learner, from, signal, attempt));
+        log = await lookAt(runs, id, learner, attempt);
       }
 
       await using snapshot = log.snapshot;
@@ -38,7 +38,7 @@ export function logRoutes(runs: RunService, closing: AbortSignal): Pick<RouteHan
       return {
         status: slice.status,
         body: snapshot.stream(slice.start, slice.end),
-        headers: headersOf(slice, sizeBytes, log.isComplete),
+        headers: headersOf(slice, sizeBytes, log),
       };
     },
   };
@@ -49,9 +49,10 @@ async function lookAt(
   runs: RunService,
   id: string,
   learner: number,
-): Promise<{ snapshot: LogSnapshot; isComplete: boolean }> {
-  const { path, isComplete } = await runs.logFile(id, learner);
-  return { snapshot: await openLog(path), isComplete };
+  attempt: number | undefined,
+): Promise<{ snapshot: LogSnapshot; isComplete: boolean; presentAttempt: number }> {
+  const { path, ...state } = await runs.logFile(id, learner, attempt);
+  return { snapshot: await openLog(path), ...state };
 }
 
 /** An offset at the very end is no mistake: a follower asks there for what comes next. */
@@ -65,13 +66,18 @@ function sliceByRange(range: ByteRange, sizeBytes: number): Slice | null {
   return start < end ? { start, end, status: 206 } : null;
 }
 
-function headersOf({ start, end, status }: Slice, sizeBytes: number, isComplete: boolean): Record<string, string> {
+function headersOf(
+  { start, end, status }: Slice,
+  sizeBytes: number,
+  { isComplete, presentAttempt }: { readonly isComplete: boolean; readonly presentAttempt: number },
+): Record<string, string> {
   return {
     "content-type": "text/plain; charset=utf-8",
     "content-length": String(end - start),
     "accept-ranges": "bytes",
     [LOG_SIZE_HEADER]: String(sizeBytes),
     [LOG_COMPLETE_HEADER]: String(isComplete),
+    [RUN_ATTEMPT_HEADER]: String(presentAttempt),
     ...(status === 206 ? { "content-range": `bytes ${start}-${end - 1}/${sizeBytes}` } : {}),
   };
 }
