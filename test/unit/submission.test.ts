@@ -1,10 +1,52 @@
-import { readdir, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { packDirectory } from "../../src/archive/pack-archive.ts";
+import { guardWorld } from "../../src/base/world.ts";
 import { controlBundle, MANIFEST, type ControlBundle } from "./control-bundle.ts";
+
+const NEVER = new AbortController().signal;
 
 const definitions = async ({ home }: ControlBundle): Promise<number> =>
   (await readdir(join(home, "definitions"))).length;
+
+/** A small model definition as the server hands it on. */
+async function smallSubmission({ home }: ControlBundle) {
+  const folder = join(home, "tmp", "program");
+  await mkdir(folder);
+  await writeFile(join(folder, "main.sh"), "echo hello\n");
+  await packDirectory(folder, `${folder}.zip`);
+  const bytes = await readFile(`${folder}.zip`);
+  return {
+    zip: { kind: "bytes", bytes } as const,
+    sha256: createHash("sha256").update(bytes).digest("hex"),
+    manifest: Buffer.from(MANIFEST),
+    manifestName: "job.yaml",
+    idempotencyKey: null,
+    principal: { account: "admin" },
+  };
+}
+
+test("all that 32 small submissions at the same moment change on the disk is one commit", async () => {
+  await using bundle = await controlBundle();
+  const request = await smallSubmission(bundle);
+  const steps: string[] = [];
+  using _guard = guardWorld(({ kind }) => void steps.push(kind));
+  const submissions = Array.from({ length: 32 }, async () => bundle.control.runs.submit(request, NEVER));
+  const isFirstAnswered = Promise.race(submissions).then(() => [...steps]);
+  expect(await isFirstAnswered).toEqual(["commit"]);
+  expect(new Set((await Promise.all(submissions)).map(({ run }) => run.id)).size).toBe(32);
+});
+
+test("a run whose definition is in the database comes to its end, and stores it with its results", async () => {
+  await using bundle = await controlBundle();
+  const request = await smallSubmission(bundle);
+  const { run } = await bundle.control.runs.submit(request, NEVER);
+  expect((await bundle.untilEnded(run.id)).state).toBe("completed");
+  expect(await definitions(bundle)).toBe(0);
+  expect(await bundle.stored(run.id, "_submitted_code/model.zip")).toBe(request.zip.bytes.toString("utf8"));
+});
 
 test("a repeated submission is started once", async () => {
   await using bundle = await controlBundle();
