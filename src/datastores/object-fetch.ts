@@ -1,5 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
-import { open, rm, writeFileSync } from "../base/world-files.ts";
+import { open, rm, writeFile } from "../base/world-files.ts";
 import { type ContentProof, etagOfBytes, proofOf } from "./content-proof.ts";
 import { forEachConcurrently } from "./concurrently.ts";
 import type { StoredObject } from "./datastore.ts";
@@ -99,10 +99,10 @@ export class ObjectFetch {
     return end;
   }
 
-  /** At one go and without a thread of the pool, which for a few kilobytes costs several times as much. */
+  /** Not in the main thread, though that would need less computing: a busy disk takes a millisecond and more to make a file. */
   async #create(bytes: Buffer): Promise<void> {
     try {
-      writeFileSync(this.#path, bytes, { flag: "wx" });
+      await writeFile(this.#path, bytes, { flag: "wx" });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") await rm(this.#path, { force: true });
       throw error;

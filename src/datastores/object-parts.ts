@@ -15,6 +15,7 @@ export interface ObjectPart {
  */
 export function cutObject(sizeBytes: number, partBytes: number): ObjectPart[] {
   const count = Math.max(1, Math.floor(sizeBytes / partBytes));
+  if (count === 1) return [{ start: 0, end: sizeBytes, at: 0, written: 0 }];
   return Array.from({ length: count }, (_, index) => {
     const start = index * partBytes;
     return { start, end: index === count - 1 ? sizeBytes : start + partBytes, at: start, written: start };
