@@ -1,9 +1,14 @@
-import { sql } from "kysely";
+import { CompiledQuery } from "kysely";
 import type { Kysely, Transaction } from "kysely";
 import type { Tables } from "./tables.ts";
 
 /** So that one commit never keeps the readers waiting for long. */
 const WRITES_PER_COMMIT = 256;
+
+/** Compiled once: they come with every write. */
+const SAVEPOINT = CompiledQuery.raw("savepoint one_write");
+const RELEASE = CompiledQuery.raw("release one_write");
+const ROLLBACK = CompiledQuery.raw("rollback to one_write");
 
 interface Write {
   readonly work: (transaction: Transaction<Tables>) => Promise<unknown>;
@@ -72,10 +77,10 @@ export class GroupCommit {
 
 /** Does one write of several. Gives how to announce it after the commit; throws when the whole transaction is lost. */
 async function attempt(transaction: Transaction<Tables>, write: Write): Promise<() => void> {
-  await sql`savepoint one_write`.execute(transaction);
+  await transaction.executeQuery(SAVEPOINT);
   try {
     const value = await write.work(transaction);
-    await sql`release one_write`.execute(transaction);
+    await transaction.executeQuery(RELEASE);
     return () => write.resolve(value);
   } catch (error) {
     await undo(transaction, error);
@@ -85,8 +90,8 @@ async function attempt(transaction: Transaction<Tables>, write: Write): Promise<
 
 async function undo(transaction: Transaction<Tables>, reason: unknown): Promise<void> {
   try {
-    await sql`rollback to one_write`.execute(transaction);
-    await sql`release one_write`.execute(transaction);
+    await transaction.executeQuery(ROLLBACK);
+    await transaction.executeQuery(RELEASE);
   } catch {
     // SQLite rolls the whole transaction back by itself after some errors (a full disk); the first error says why.
     throw reason;
