@@ -119,3 +119,31 @@ test("a run that needs more than the machine has left is told so", () => {
     "It needs 4 CPU slots, and this machine has 2 now: it can only be stopped.",
   );
 });
+
+test("a deferred run is granted nothing before it is admitted, and is then the first of all that wait", () => {
+  const granted: string[] = [];
+  const scheduler = new Scheduler(slots(1), ({ id }) => granted.push(id));
+  const until = new Date(Date.UTC(2026, 0, 1, 12));
+  scheduler.defer({ id: "retried", devices: 1, kind: "cpu_slot" }, until);
+  scheduler.schedule();
+  expect(scheduler.explain("retried")?.reason).toBe("It waits for its next attempt until 2026-01-01T12:00:00.000Z.");
+  for (const id of ["first", "second"]) scheduler.enqueue({ id, devices: 1, kind: "cpu_slot" });
+  scheduler.schedule();
+  scheduler.admit("retried");
+  expect([granted, scheduler.explain("retried")?.position, scheduler.explain("second")?.position]).toEqual([
+    ["first"],
+    1,
+    2,
+  ]);
+  scheduler.release("first");
+  expect(granted).toEqual(["first", "retried"]);
+});
+
+test("a deferred run that is withdrawn is admitted no more", () => {
+  const granted: string[] = [];
+  const scheduler = new Scheduler(slots(1), ({ id }) => granted.push(id));
+  scheduler.defer({ id: "retried", devices: 1, kind: "cpu_slot" }, new Date(0));
+  scheduler.withdraw("retried");
+  scheduler.admit("retried");
+  expect([granted, scheduler.explain("retried")]).toEqual([[], null]);
+});
