@@ -92,6 +92,7 @@ async function startServer(home: string, settings: Settings): Promise<RunningSer
     retentionDays: settings.retentionDays,
     deleteUndoMs: settings.deleteUndoMs,
     stopGraceMs: settings.stopGraceMs,
+    cacheMaxBytes: settings.cacheMaxBytes,
     attemptRules: {
       defaultTimeLimitMs: settings.timeLimits.defaultMs,
       maxTimeLimitMs: settings.timeLimits.maxMs,
@@ -107,6 +108,7 @@ async function startServer(home: string, settings: Settings): Promise<RunningSer
   const app = createApp({
     runs: control.runs,
     environments: environmentService,
+    cache: control.cache,
     authenticate: async (header) => authenticate(header, async (sha256) => store.findToken(sha256)),
     settings: {
       definitionBytes: settings.limits.definitionBytes,

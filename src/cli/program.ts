@@ -22,6 +22,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   check: async () => (await import("./commands/check.ts")).addCheck,
   convert: async () => (await import("./commands/convert.ts")).addConvert,
   credentials: async () => (await import("./commands/credentials.ts")).addCredentials,
+  cache: async () => (await import("./commands/cache.ts")).addCache,
   environments: async () => (await import("./commands/environments.ts")).addEnvironments,
   serve: async () => (await import("./commands/serve.ts")).addServe,
   doctor: async () => (await import("./commands/doctor.ts")).addDoctor,

@@ -111,6 +111,7 @@ export class ScriptedServer implements AsyncDisposable {
       return problem(401, "unauthenticated", "not_authenticated");
     if (url.pathname === routePaths.listFrameworks.path) return { status: 200, json: { frameworks: this.frameworks } };
     if (url.pathname === routePaths.planRetention.path) return { status: 200, json: this.retention };
+    if (url.pathname === routePaths.showCache.path) return this.#cache(request);
     if (url.pathname.startsWith(routePaths.listEnvironments.path)) return await this.#environments(request, url);
     const [, id, what] = /^\/api\/v1\/runs(?:\/([^/]+)(?:\/(\w+)(?:\/retry)?)?)?$/.exec(url.pathname) ?? [];
     if (id === undefined) return request.method === "POST" ? await this.#submit(request) : this.#list(url);
@@ -129,6 +130,13 @@ export class ScriptedServer implements AsyncDisposable {
     }
     if (what === "results") return { status: 200, json: this.results.get(id) };
     return await this.#show(id, url);
+  }
+
+  #cache(request: IncomingMessage): Answer {
+    if (request.method === "DELETE") return { status: 200, json: { freedBytes: 40_960 } };
+    const [hits, misses] = [{ objects: 3, sizeBytes: 3000 }, { objects: 1, sizeBytes: 1000 }];
+    const view = { name: "a copy", refused: ["An overlay cannot be mounted: denied"] };
+    return { status: 200, json: { objects: 4, sizeBytes: 16_384, maxBytes: 1_000_000, inUse: 1, hits, misses, view } };
   }
 
   async #environments(request: IncomingMessage, url: URL): Promise<Answer> {
@@ -314,6 +322,8 @@ export function scriptedRun(fields: Partial<RunView> & { readonly id: string }):
     deviceType: null,
     checkpoints: "run",
     processTracking: null,
+    staged: null,
+    staging: null,
     data: { type: "s3", bucket: "mnist-training-data", location: "https://s3.example.com" },
     results: {
       type: "s3",

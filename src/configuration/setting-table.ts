@@ -198,6 +198,19 @@ export const SETTINGS = {
     meaning: "The longest pause between two tries; pauses begin at half a second and double.",
     fromText: asNumber,
   }),
+  "cache.max_bytes": setting({
+    type: "number or auto",
+    schema: orWord(
+      wholeNumber(0, Number.MAX_SAFE_INTEGER),
+      "auto",
+      "a whole number from 0 up, or the word auto",
+    ),
+    default: "auto",
+    example: "500000000000",
+    meaning:
+      "How much training data is kept for the runs to come; what has not been used for longest goes first. What a live run uses stays whatever this says. `auto` is half of the space that is free, or taken by the cache already, when the server starts; 0 keeps nothing.",
+    fromText: asNumber,
+  }),
   "limits.manifest_bytes": setting({
     type: "number",
     schema: wholeNumber(1000, 1_000_000),

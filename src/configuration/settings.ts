@@ -31,6 +31,8 @@ export interface Settings {
     readonly allowPrivate: boolean | null;
   };
   readonly storeRetry: BackoffPolicy;
+  /** Null: half of the space that is free when the server starts. */
+  readonly cacheMaxBytes: number | null;
   readonly limits: {
     readonly manifestBytes: number;
     readonly definitionBytes: number;
@@ -78,6 +80,7 @@ function settingsOf(values: SettingValues): Settings {
       firstDelayMs: 500,
       maxDelayMs: values["stores.retry.max_delay_seconds"] * 1000,
     },
+    cacheMaxBytes: values["cache.max_bytes"],
     limits: {
       manifestBytes: values["limits.manifest_bytes"],
       definitionBytes: values["limits.definition_bytes"],

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { CacheClearing, CacheStatus } from "./cache.ts";
+import { CacheClearing, CacheStatus } from "./cache.ts";
 import { EnvironmentBuild, EnvironmentList, EnvironmentOrder } from "./environment.ts";
 import { FrameworkList } from "./framework.ts";
 import { Problem } from "./problem.ts";
@@ -216,6 +217,22 @@ export const routes = {
     body: "none",
     params: z.object({ id: z.string().min(1).max(64) }),
     answers: { 204: null, 404: Problem, 409: Problem },
+  },
+  showCache: {
+    operationId: "showCache",
+    ...routePaths.showCache,
+    summary: "Show the cache of training data and how often runs found theirs in it",
+    access: "token",
+    body: "none",
+    answers: { 200: CacheStatus },
+  },
+  clearCache: {
+    operationId: "clearCache",
+    ...routePaths.clearCache,
+    summary: "Remove the training data that no live run uses",
+    access: "token",
+    body: "none",
+    answers: { 200: CacheClearing },
   },
   showCache: {
     operationId: "showCache",

@@ -85,6 +85,32 @@ export const RunView = z
     processTracking: z.string().nullable(),
     /** Null when the run has no training data. */
     data: BucketView.nullable(),
+    /** How the training data came; null before, and for a run without any. */
+    staged: z
+      .object({
+        objects: z.int(),
+        sizeBytes: z.int(),
+        /** How much of it was in the cache already. */
+        cachedObjects: z.int(),
+        cachedBytes: z.int(),
+        durationMs: z.int(),
+        /** By what means DATA_DIR shows it without being able to change it. */
+        view: z.string(),
+      })
+      .nullable(),
+    /** How far the training data is; only while it comes. */
+    staging: z
+      .object({
+        objects: z.int(),
+        sizeBytes: z.int(),
+        /** What the listing has named so far; `isListed` says that it is all. */
+        wantedObjects: z.int(),
+        wantedBytes: z.int(),
+        isListed: z.boolean(),
+        bytesPerSecond: z.int(),
+        secondsLeft: z.int().nullable(),
+      })
+      .nullable(),
     /** `folder` is the run's folder in the results bucket; counts are null until everything is stored and verified. */
     results: BucketView.extend({
       folder: z.string(),

@@ -86,6 +86,7 @@ export function createControl(parts: ControlParts): Control {
     trash: new Trash(home, store, log),
     sealCredentials,
     openCredentials,
+    progressOf: (run) => cache.progressOf(run),
     preparation: {
       prepareAndStart: async (run, startedAt, signals) =>
         prepareAndStart({ ...parts, definitions, openCredentials, staging, onProgress }, run, startedAt, signals),

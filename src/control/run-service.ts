@@ -23,6 +23,7 @@ import type { Engine } from "../engines/engine.ts";
 import type { EnvironmentCatalogue } from "../environments/environment.ts";
 import { waitForGrowth } from "../logs/log-file.ts";
 import { readManifest } from "../manifest/read-manifest.ts";
+import type { ProgressFigures } from "../staging/staging-progress.ts";
 import type { NewRun, RunEvent, RunPage, RunQuery, Store } from "../store/store.ts";
 import { archiveIn, type Definitions } from "./definitions.ts";
 import { PLAIN_RULES, withinRules, type AttemptRules } from "./attempt-rules.ts";
@@ -76,6 +77,8 @@ export interface RunServiceParts {
   onDoubt(id: string): void;
   sealCredentials(runId: string, credentials: Credentials): string;
   openCredentials(runId: string): Promise<Credentials>;
+  /** How far a run's training data is; left out: nobody knows. */
+  progressOf?(run: Run): ProgressFigures | null;
   /** What becomes of ended and deleted runs. */
   readonly retention: Pick<PlanParts, "rules" | "time" | "holdsOnlyCopy">;
 }
@@ -91,6 +94,11 @@ export class RunService {
   /** What a device of the run is on this machine. */
   deviceKindOf(run: Run): Device["kind"] {
     return deviceKindOf(run, this.#parts.machine);
+  }
+
+  /** How far the run's training data is; null unless it is on its way. */
+  stagingOf(run: Run): ProgressFigures | null {
+    return this.#parts.progressOf?.(run) ?? null;
   }
 
   /** By what means the engine keeps the run's processes together; null while none of it runs. */

@@ -7,6 +7,7 @@ import { requestInvalid, routeNotFound, shuttingDown } from "../domain/errors.ts
 import { JSON_BODY_LIMIT_BYTES, replyToBrokenRequest, replyWithError } from "./error-reply.ts";
 import { registerRoute, type RouteHandlers } from "./register-route.ts";
 import { logAnswers, loggerOptions, type LoggerSettings } from "./request-log.ts";
+import { cacheRoutes } from "./routes/cache.ts";
 import { environmentRoutes } from "./routes/environments.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { frameworkRoutes } from "./routes/frameworks.ts";
@@ -15,13 +16,14 @@ import { logRoutes } from "./routes/log.ts";
 import { retentionRoutes } from "./routes/retention.ts";
 import { resultRoutes } from "./routes/results.ts";
 import { runRoutes } from "./routes/runs.ts";
-import type { Authenticate, EnvironmentService, RunService } from "./services.ts";
+import type { Authenticate, CacheService, EnvironmentService, RunService } from "./services.ts";
 import type { UploadSettings } from "./uploads.ts";
 import { compileValidator } from "./validation.ts";
 
 export interface AppParts {
   readonly runs: RunService;
   readonly environments: EnvironmentService;
+  readonly cache: CacheService;
   readonly authenticate: Authenticate;
   readonly settings: UploadSettings;
   /** The product's version, told by /health. */
@@ -40,7 +42,8 @@ const SWEEP_MS = 20;
 const HEADER_LIMIT_BYTES = 65_536;
 
 /** The HTTP server over the route contract, ready to listen. It owns nothing that it is given; `close()` lets go of connections only. */
-export function createApp({ runs, environments, authenticate, settings, version, logger }: AppParts): FastifyInstance {
+export function createApp(parts: AppParts): FastifyInstance {
+  const { runs, environments, cache, authenticate, settings, version, logger } = parts;
   const closing = new AbortController();
   const app = createBareApp(logger, closing.signal);
   closeInTime(app, closing);
@@ -53,6 +56,7 @@ export function createApp({ runs, environments, authenticate, settings, version,
     ...retentionRoutes(runs, closing.signal),
     ...frameworkRoutes(runs, closing.signal),
     ...environmentRoutes(environments, closing.signal),
+    ...cacheRoutes(cache),
   };
   registerAll(app, handlers, authenticate);
   return app;

@@ -8,7 +8,7 @@ import type { RunService } from "./services.ts";
 /** A run as others may see it. It is built from the training spec, which has no credentials to show. */
 export function viewRun(
   run: Run,
-  runs: Pick<RunService, "deviceKindOf" | "processTrackingOf" | "waiting" | "localCopy" | "undoUntil">,
+  runs: Pick<RunService, "deviceKindOf" | "processTrackingOf" | "stagingOf" | "waiting" | "localCopy" | "undoUntil">,
 ): RunView {
   const { spec } = run;
   return {
@@ -44,6 +44,8 @@ export function viewRun(
     checkpoints: spec.checkpoints,
     processTracking: runs.processTrackingOf(run),
     data: spec.data === null ? null : viewBucket(spec.data),
+    staged: run.staged,
+    staging: runs.stagingOf(run),
     results: {
       ...viewBucket(spec.results),
       folder: run.id,

@@ -158,6 +158,10 @@ export class ScriptedRunService implements RunService {
     return null;
   }
 
+  stagingOf(): null {
+    return null;
+  }
+
   processTrackingOf(): string | null {
     return null;
   }

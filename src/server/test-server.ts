@@ -31,6 +31,14 @@ export async function startTestServer(limits: { definitionBytes?: number } = {})
   const logLines: string[] = [];
   const app = createApp({
     runs,
+    cache: {
+      figures: () => ({
+        ...{ objects: 2, sizeBytes: 8192, maxBytes: 1_000_000, heldTrees: 1 },
+        ...{ hitObjects: 3, hitBytes: 300, missObjects: 1, missBytes: 100 },
+      }),
+      view: async () => ({ name: "a copy", refused: ["An overlay cannot be mounted: denied"] }),
+      clear: async () => 4096,
+    },
     environments: {
       list: async () => ({ environments: [], building: [], installer: null, buildable: [] }),
       build: async () => undefined,

@@ -61,6 +61,9 @@ function describeRun(context: Context, run: RunView): string {
     ["Kept together by", run.processTracking === null ? null : printable(run.processTracking)],
     ["Command", printable(run.command)],
     ["Data", run.data === null ? null : placeOf(run.data)],
+    ["Data loading", stagingOf(run)],
+    ["Data loaded", stagedOf(run)],
+    ["DATA_DIR", run.staged === null ? null : printable(run.staged.view)],
     ["Results", resultsOf(run)],
     ["Checkpoints", run.checkpoints === "run" ? null : "shared with the runs of its results bucket that ask for it"],
     ["Local copy", run.results.localCopy],
@@ -124,6 +127,23 @@ function devicesOf(run: RunView): string {
 function placeOf(bucket: BucketView): string {
   const location = bucket.location === null ? "" : ` at ${printable(bucket.location)}`;
   return `${bucket.type} bucket '${printable(bucket.bucket)}'${location}`;
+}
+
+function stagingOf({ staging }: RunView): string | null {
+  if (staging === null) return null;
+  const of = staging.isListed ? "of" : "of at least";
+  const left = staging.secondsLeft === null ? "" : `, ${printDuration(staging.secondsLeft * 1000)} left`;
+  return (
+    `${staging.objects} ${of} ${staging.wantedObjects} objects, ${formatBytes(staging.sizeBytes)} ${of} ` +
+    `${formatBytes(staging.wantedBytes)}, ${formatBytes(staging.bytesPerSecond)}/s${left}`
+  );
+}
+
+function stagedOf({ staged }: RunView): string | null {
+  if (staged === null) return null;
+  const seconds = (staged.durationMs / 1000).toFixed(1);
+  const cached = `${staged.cachedObjects} (${formatBytes(staged.cachedBytes)}) from the cache`;
+  return `${staged.objects} objects, ${formatBytes(staged.sizeBytes)}, in ${seconds} s; ${cached}`;
 }
 
 function resultsOf(run: RunView): string {
