@@ -43,6 +43,8 @@ export interface RunRemains {
   findLeftBehind(run: Run): Promise<string | null>;
   /** Frees the disk of what the run needed only while it lived. */
   tidyUp(run: Run, areResultsStored: boolean, leftBehind: boolean): Promise<void>;
+  /** Ids of runs, live ones too, that have not been tidied up to the end. Left out: there are none. */
+  listUntidied?(): AsyncIterable<string>;
   /** Where the run's own copy of its results is, for people. */
   resultsFolder(run: Run): string;
   /** Puts the logs of the attempt before this one where those of past attempts are. May be repeated, also when this attempt has begun. */

@@ -5,6 +5,7 @@ import type { Preparation, RunRemains } from "./carried.ts";
 import type { Companion } from "./companion.ts";
 import { dispatch } from "./dispatcher.ts";
 import { messageOf } from "./failures.ts";
+import { tidyUpLate } from "./late-tidying.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { waitingFor } from "./machine.ts";
 import { adopt, resume } from "./rescuer.ts";
@@ -119,6 +120,7 @@ export function createDuties(parts: DutyParts): Duties {
       supervise(keepForgetting({ ...retention, store, clock, log, remove }, ending.signal));
       await retries.start();
       supervise(parts.definitions.sweep(ending.signal));
+      supervise(tidyUpLate(parts, ending.signal));
     },
     stop: async () => {
       ending.abort(new Error("The server is ending."));

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { stat } from "node:fs/promises";
+import { opendir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { mkdir, writeFile } from "../base/world-files.ts";
 import {
@@ -13,6 +13,7 @@ import type { DataStores } from "../datastores/data-stores.ts";
 import { RemoteError } from "../datastores/remote-error.ts";
 import { uploadTree } from "../datastores/upload-tree.ts";
 import type { Run, StoredResults } from "../domain/run.ts";
+import { isRunId } from "../domain/run-id.ts";
 import type { Credentials } from "../domain/training-spec.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Definitions } from "./definitions.ts";
@@ -171,8 +172,17 @@ export async function explainMissingLog(directory: RunDirectory, message: string
  * the working folder with files that the program `leftBehind` there.
  */
 export async function tidyUp(directory: RunDirectory, areResultsStored: boolean, leftBehind: boolean): Promise<void> {
-  const folders = [directory.data, directory.temporary, directory.userHome];
+  const folders = [directory.data, directory.temporary];
   if (areResultsStored) folders.push(directory.results, directory.checkpoints, directory.state);
   if (areResultsStored && !leftBehind) folders.push(directory.code);
+  // Every run has one, so as the last to go it tells that the others have gone.
+  folders.push(directory.userHome);
   for (const folder of folders) await removeTree(folder);
+}
+
+/** Ids of the runs whose folders are not tidied up to the end: those that live, and those whose server died over it. */
+export async function* listUntidied(home: string): AsyncGenerator<string> {
+  for await (const { name } of await opendir(join(home, "runs"))) {
+    if (isRunId(name) && existsSync(runDirectory(home, name).userHome)) yield name;
+  }
 }

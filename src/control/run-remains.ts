@@ -5,7 +5,7 @@ import { readTail } from "../logs/log-file.ts";
 import type { RunRemains } from "./carried.ts";
 import { findLeftBehind, type LeftBehindParts } from "./left-behind.ts";
 import { setAsideLogs } from "./past-logs.ts";
-import { explainMissingLog, keepResults, tidyUp, type KeeperParts } from "./result-keeper.ts";
+import { explainMissingLog, keepResults, listUntidied, tidyUp, type KeeperParts } from "./result-keeper.ts";
 import { learnerDirectory, runDirectory, TRAINING_LOG } from "./run-directory.ts";
 
 const LOG_TAIL_LINES = 20;
@@ -31,6 +31,7 @@ export function runRemains(parts: RemainsParts): RunRemains {
     },
     findLeftBehind: async (run) => findLeftBehind(parts, directoryOf(run), run),
     tidyUp: async (run, areResultsStored, leftBehind) => tidyUp(directoryOf(run), areResultsStored, leftBehind),
+    listUntidied: () => listUntidied(parts.home),
     resultsFolder: (run) => directoryOf(run).results,
     setAsideLogs: async (run) => setAsideLogs(directoryOf(run), run),
   };

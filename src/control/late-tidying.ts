@@ -1,0 +1,34 @@
+import type { Clock } from "../base/clock.ts";
+import { isTerminal } from "../domain/run-state.ts";
+import type { Store } from "../store/store.ts";
+import type { RunRemains } from "./carried.ts";
+import { messageOf } from "./failures.ts";
+import type { ServiceLog } from "./service-log.ts";
+
+export interface LateTidyingParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: ServiceLog;
+  readonly remains: Pick<RunRemains, "tidyUp" | "listUntidied">;
+}
+
+/**
+ * Frees the disk of what runs still keep whose server died between their end and tidying up. A run with warnings may
+ * have files that are nowhere else, as its warnings say; of such a one only data and scratch go. Runs that end from now on
+ * are the business of their own last step.
+ */
+export async function tidyUpLate(parts: LateTidyingParts, signal: AbortSignal): Promise<void> {
+  const { store, clock, log, remains } = parts;
+  const startedAt = clock.now();
+  for await (const id of remains.listUntidied?.() ?? []) {
+    if (signal.aborted) return;
+    try {
+      const run = await store.findRun(id);
+      if (run === undefined || !isTerminal(run.state) || run.endedAt === null || run.endedAt >= startedAt) continue;
+      const mayHaveOnlyCopies = run.results === null || run.warnings.length > 0;
+      await remains.tidyUp(run, !mayHaveOnlyCopies, mayHaveOnlyCopies);
+    } catch (error) {
+      log.error({ runId: id, error: messageOf(error) }, "a run's folders could not be tidied up");
+    }
+  }
+}
