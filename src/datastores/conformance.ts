@@ -7,7 +7,7 @@ import { buffer } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
 import { failure } from "../../test/fixtures/failure.ts";
 import { text } from "../../test/fixtures/text-content.ts";
-import type { Content, DataStore, StoredObject } from "./datastore.ts";
+import { type Content, continuesPuts, type DataStore, keepsRemains, type StoredObject } from "./datastore.ts";
 
 /** What a store can do that another cannot: data, so that the suite skips nothing by name. */
 export interface StoreAbilities {
@@ -27,6 +27,8 @@ export interface StoreUnderTest extends AsyncDisposable {
   /** Opens an empty bucket that exists. Two calls open the same bucket. */
   open(): Promise<DataStore>;
   openMissingBucket(): Promise<DataStore>;
+  /** How many parts or segments there are that no object has; left out where nobody can tell. */
+  unfinished?(): Promise<number>;
   readonly abilities: StoreAbilities;
 }
 
@@ -172,6 +174,36 @@ export function describeDataStore(name: string, setUp: () => Promise<StoreUnderT
       expect(await listed(bundle.store, "")).toEqual([]);
     });
 
+    test("however often a large put is cut off, the next one goes on, and one clean-up leaves only the object", async () => {
+      await using bundle = await open(setUp);
+      const bytes = randomBytes(bundle.abilities.largeObjectBytes);
+      const file = await bundle.file(bytes);
+      for (const afterMs of [1, 5, 20, 60, 150]) {
+        const store = await bundle.openAgain();
+        if (continuesPuts(store)) store.continueUnfinished("run/");
+        await store.put("run/large.bin", file, AbortSignal.timeout(afterMs)).catch(() => undefined);
+        await store.close();
+      }
+      const { store } = bundle;
+      if (continuesPuts(store)) store.continueUnfinished("run/");
+      const put = await store.put("run/large.bin", file, live);
+      if (keepsRemains(store)) await store.discardUnfinished("run/", live);
+      expect(digest(await content(store, "run/large.bin"))).toBe(digest(bytes));
+      const objects = await listed(store, "");
+      expect(objects.map(({ key, sizeBytes }) => [key, sizeBytes])).toEqual([["run/large.bin", put.sizeBytes]]);
+      expect((await bundle.unfinished()) ?? 0).toBe(0);
+    });
+
+    test("a put that a listing spares a look is right all the same", async () => {
+      await using bundle = await open(setUp);
+      const { store } = bundle;
+      const first = await store.put("model", text("first"), live, null);
+      expect(await store.put("model", text("first"), live, first)).toEqual(first);
+      const second = await store.put("model", text("other"), live, first);
+      expect(await store.head("model", live)).toEqual(second);
+      expect((await content(store, "model")).toString()).toBe("other");
+    });
+
     test("a file that is not as long as promised is refused", async () => {
       await using bundle = await open(setUp);
       const file = await bundle.file(Buffer.from("four"));
@@ -275,6 +307,7 @@ async function open(setUp: () => Promise<StoreUnderTest>) {
     abilities: place.abilities,
     openAgain: async () => place.open(),
     openMissing: async () => place.openMissingBucket(),
+    unfinished: async () => place.unfinished?.(),
     async file(bytes: Uint8Array): Promise<Extract<Content, { kind: "file" }>> {
       const path = join(folder, `file-${(files += 1)}`);
       await writeFile(path, bytes);

@@ -29,6 +29,8 @@ export type Fault =
   | { readonly kind: "error"; readonly status: number; readonly code: string; readonly retryAfter?: string }
   /** The connection breaks before the work. */
   | { readonly kind: "reset" }
+  /** The connection breaks when the first bytes of the body have come. */
+  | { readonly kind: "reset-in-body" }
   /** The work is done, and its answer is lost. */
   | { readonly kind: "lose-answer" }
   /** Nothing is ever answered. */
@@ -125,6 +127,7 @@ async function serve(
   const fault = fake.faults(request);
   if (fault?.kind === "silence") return;
   if (fault?.kind === "reset") return void response.destroy();
+  if (fault?.kind === "reset-in-body") return void message.once("data", () => response.destroy());
   const body = await buffer(message);
   if (fault?.kind === "error") return sendError(response, fault.status, fault.code, fault.retryAfter);
   if (fault?.kind === "redirect") return void response.writeHead(301, { location: fault.location }).end();

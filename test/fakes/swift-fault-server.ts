@@ -17,6 +17,8 @@ export type Fault =
   | { readonly kind: "error"; readonly status: number; readonly headers?: Readonly<Record<string, string>> }
   /** The connection breaks before the work. */
   | { readonly kind: "reset" }
+  /** The connection breaks when the first bytes of the body have come. */
+  | { readonly kind: "reset-in-body" }
   /** The work is done, and its answer is lost. */
   | { readonly kind: "lose-answer" }
   /**
@@ -115,6 +117,7 @@ async function serve(
   if (fault?.kind === "silence") return;
   if (fault?.kind === "reset") return void response.destroy();
   if (fault?.kind === "end-tokens") state.token = randomUUID();
+  if (fault?.kind === "reset-in-body") return void message.once("data", () => response.destroy());
   const arriving = buffer(message);
   if (fault?.kind === "land-late") state.late.set(`${request.container}/${request.key}`, arriving);
   const body = await arriving;

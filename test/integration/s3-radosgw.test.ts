@@ -48,6 +48,10 @@ describe.skipIf(!isAvailable("s3"))("a real S3 server", () => {
     return {
       open: async () => openStore(bucket),
       openMissingBucket: async () => openStore("never-made"),
+      unfinished: async () => {
+        const { Uploads } = await admin.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
+        return Uploads?.length ?? 0;
+      },
       abilities: {
         anyKey: true,
         maxPartBytes: 1024,

@@ -3,6 +3,7 @@ import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { DataStore } from "../../src/datastores/datastore.ts";
+import { UnreadableFile } from "../../src/datastores/content.ts";
 import { partName } from "../../src/datastores/directory/unfinished-parts.ts";
 import { RemoteError } from "../../src/datastores/remote-error.ts";
 import { storeBusy } from "../../src/domain/errors.ts";
@@ -184,4 +185,22 @@ test("results of a running program are listed from its folder, up to a number, a
   for (let i = 0; i < 10_000; i += 1) writeFileSync(join(folder, `a${i}`), "");
   const { objects, truncated } = await list();
   expect([objects.length, truncated]).toEqual([10_000, true]);
+});
+
+test("a result that the disk does not give back is named, the others are stored, and the local copy stays", async () => {
+  await using bundle = await controlBundle({
+    script: program(async (folder) => {
+      for (const name of ["good", "bad"]) await writeFile(join(folder("RESULT_DIR"), name), name);
+    }),
+    wrapStore: putting(async (real, key, content, ...rest) => {
+      if (key.endsWith("/bad")) throw new UnreadableFile("bad", "cannot be read to be stored (EIO)");
+      return real.put(key, content, ...rest);
+    }),
+  });
+  const run = await completed(bundle);
+  expect(run.state).toBe("completed");
+  expect(run.warnings[0]).toBe("'bad' was not stored: cannot be read to be stored (EIO).");
+  expect(await bundle.stored(run.id, "good")).toBe("good");
+  await expect.poll(() => existsSync(join(bundle.home, "runs", run.id, "data"))).toBe(false);
+  expect(existsSync(join(bundle.home, "runs", run.id, "results", "bad"))).toBe(true);
 });

@@ -52,6 +52,7 @@ describeDataStore("the S3 store on a small server", async () => {
   return {
     open: async () => openStore(server, "bucket"),
     openMissingBucket: async () => openStore(server, "missing"),
+    unfinished: async () => server.objects.uploads.size,
     abilities: { anyKey: true, maxPartBytes: 1024, md5Etags: true, largeObjectBytes: 11 * MIB, manyObjects: 250 },
     [Symbol.asyncDispose]: async () => server[Symbol.asyncDispose](),
   };
