@@ -16,6 +16,7 @@ import { createControl } from "./control/control.ts";
 import { EnvironmentService } from "./control/environment-service.ts";
 import { isLoopback, type ListenAddress } from "./configuration/address.ts";
 import { createDataStores } from "./datastores/open-store.ts";
+import { TransferBudget } from "./datastores/transfer-budget.ts";
 import { addressUnusable } from "./domain/errors.ts";
 import { openTracker } from "./engines/local/choose-tracker.ts";
 import { createLocalEngine } from "./engines/local/local-engine.ts";
@@ -93,6 +94,7 @@ async function startServer(home: string, settings: Settings): Promise<RunningSer
     deleteUndoMs: settings.deleteUndoMs,
     stopGraceMs: settings.stopGraceMs,
     cacheMaxBytes: settings.cacheMaxBytes,
+    transfers: new TransferBudget(settings.transfer, clock),
     attemptRules: {
       defaultTimeLimitMs: settings.timeLimits.defaultMs,
       maxTimeLimitMs: settings.timeLimits.maxMs,

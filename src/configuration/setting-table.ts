@@ -142,8 +142,7 @@ export const SETTINGS = {
     schema: wholeNumber(0, 10),
     default: "10",
     example: "3",
-    meaning:
-      "How many retries a manifest may ask for; one that asks for more is refused.",
+    meaning: "How many retries a manifest may ask for; one that asks for more is refused.",
     fromText: asNumber,
   }),
   "retries.delay_seconds": setting({
@@ -200,15 +199,41 @@ export const SETTINGS = {
   }),
   "cache.max_bytes": setting({
     type: "number or auto",
-    schema: orWord(
-      wholeNumber(0, Number.MAX_SAFE_INTEGER),
-      "auto",
-      "a whole number from 0 up, or the word auto",
-    ),
+    schema: orWord(wholeNumber(0, Number.MAX_SAFE_INTEGER), "auto", "a whole number from 0 up, or the word auto"),
     default: "auto",
     example: "500000000000",
     meaning:
       "How much training data is kept for the runs to come; what has not been used for longest goes first. What a live run uses stays whatever this says. `auto` is half of the space that is free, or taken by the cache already, when the server starts; 0 keeps nothing.",
+    fromText: asNumber,
+  }),
+  "transfer.requests": setting({
+    type: "number",
+    schema: wholeNumber(1, 1024),
+    default: "64",
+    example: "128",
+    meaning:
+      "How many requests for objects are under way at once, of all runs together; runs that wait are served in turn.",
+    fromText: asNumber,
+  }),
+  "transfer.requests_per_store": setting({
+    type: "number",
+    schema: wholeNumber(1, 1024),
+    default: "32",
+    example: "8",
+    meaning:
+      "How many of these go to one bucket. Fewer spare an old store; more help where a store takes long to answer.",
+    fromText: asNumber,
+  }),
+  "transfer.bytes_per_second": setting({
+    type: "number or unlimited",
+    schema: orWord(
+      wholeNumber(1000, Number.MAX_SAFE_INTEGER),
+      "unlimited",
+      "a whole number from 1000 up, or the word unlimited",
+    ),
+    default: "unlimited",
+    example: "100000000",
+    meaning: "How many bytes of training data are brought in a second, for all runs together.",
     fromText: asNumber,
   }),
   "limits.manifest_bytes": setting({

@@ -33,6 +33,12 @@ export interface Settings {
   readonly storeRetry: BackoffPolicy;
   /** Null: half of the space that is free when the server starts. */
   readonly cacheMaxBytes: number | null;
+  readonly transfer: {
+    readonly requests: number;
+    readonly requestsPerStore: number;
+    /** Null is no limit. */
+    readonly bytesPerSecond: number | null;
+  };
   readonly limits: {
     readonly manifestBytes: number;
     readonly definitionBytes: number;
@@ -81,6 +87,11 @@ function settingsOf(values: SettingValues): Settings {
       maxDelayMs: values["stores.retry.max_delay_seconds"] * 1000,
     },
     cacheMaxBytes: values["cache.max_bytes"],
+    transfer: {
+      requests: values["transfer.requests"],
+      requestsPerStore: values["transfer.requests_per_store"],
+      bytesPerSecond: values["transfer.bytes_per_second"],
+    },
     limits: {
       manifestBytes: values["limits.manifest_bytes"],
       definitionBytes: values["limits.definition_bytes"],
