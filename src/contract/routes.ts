@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { CacheClearing, CacheStatus } from "./cache.ts";
-import { CacheClearing, CacheStatus } from "./cache.ts";
 import { EnvironmentBuild, EnvironmentList, EnvironmentOrder } from "./environment.ts";
 import { FrameworkList } from "./framework.ts";
 import { Problem } from "./problem.ts";
@@ -234,22 +233,6 @@ export const routes = {
     body: "none",
     answers: { 200: CacheClearing },
   },
-  showCache: {
-    operationId: "showCache",
-    ...routePaths.showCache,
-    summary: "Show the cache of training data and how often runs found theirs in it",
-    access: "token",
-    body: "none",
-    answers: { 200: CacheStatus },
-  },
-  clearCache: {
-    operationId: "clearCache",
-    ...routePaths.clearCache,
-    summary: "Remove the training data that no live run uses",
-    access: "token",
-    body: "none",
-    answers: { 200: CacheClearing },
-  },
   listFrameworks: {
     operationId: "listFrameworks",
     ...routePaths.listFrameworks,
@@ -266,7 +249,7 @@ export const routes = {
     access: "token",
     body: "none",
     params: RunParams,
-    answers: { 200: ResultList, 404: Problem, 503: Problem },
+    answers: { 200: ResultList, 404: Problem, 409: Problem, 503: Problem },
   },
   retryResults: {
     operationId: "retryResults",

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { DataStores } from "../datastores/data-stores.ts";
 import { RemoteError } from "../datastores/remote-error.ts";
 import { walkFolder } from "../datastores/walk-folder.ts";
-import { storeBusy } from "../domain/errors.ts";
+import { resultsNotListed, storeBusy } from "../domain/errors.ts";
 import type { Run } from "../domain/run.ts";
 import type { Credentials } from "../domain/training-spec.ts";
 import { runDirectory, type RunDirectory } from "./run-directory.ts";
@@ -41,8 +41,9 @@ export async function listResults(parts: ListingParts, run: Run, signal: AbortSi
       return { source: "bucket", objects, truncated: false };
     });
   } catch (error) {
-    if (error instanceof RemoteError) throw storeBusy(`The results bucket cannot be listed: ${error.message}`, error);
-    throw error;
+    if (!(error instanceof RemoteError)) throw error;
+    if (!error.retryable) throw resultsNotListed(error.message, error);
+    throw storeBusy(`The results bucket cannot be listed: ${error.message}`, error);
   }
 }
 

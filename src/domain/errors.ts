@@ -293,6 +293,17 @@ export function storeBusy(fact: string, cause?: unknown): ServiceError {
   return new ServiceError("unavailable", "store_busy", fact, "Try again in a moment.", { cause });
 }
 
+/** The results bucket refused, or is gone: to ask again changes nothing. */
+export function resultsNotListed(fact: string, cause?: unknown): ServiceError {
+  return new ServiceError(
+    "conflict",
+    "results_not_listed",
+    `The results bucket cannot be listed: ${fact}`,
+    "Look into the bucket with credentials of your own; those of the run may have expired.",
+    { cause },
+  );
+}
+
 export function diskFull(what: string, cause?: unknown): ServiceError {
   return new ServiceError(
     "unavailable",

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { RetentionView } from "../../contract/retention.ts";
 import { RunView } from "../../contract/run.ts";
 import { startTestServer, TOKEN } from "../test-server.ts";
 
@@ -135,6 +136,44 @@ test("a run that has not ended is not deleted, and one that has is gone", async 
   const late = await remove();
   expect([late.statusCode, late.body]).toEqual([204, ""]);
   expect((await server.app.inject({ url: `/api/v1/runs/${id}`, headers })).statusCode).toBe(404);
+});
+
+test("a deletion that can be taken back answers with the run and its time, and lists leave it out", async () => {
+  await using server = await startTestServer();
+  server.runs.undoMs = 60_000;
+  const { id } = await server.addRun();
+  server.runs.move(id, "canceled");
+  const ask = async (method: "GET" | "POST" | "DELETE", path: string) =>
+    server.app.inject({ method, url: `/api/v1/runs${path}`, headers });
+  const listed = async (query: string) =>
+    (await ask("GET", query)).json<{ runs: RunView[] }>().runs.map((run) => run.id);
+  const reply = await ask("DELETE", `/${id}`);
+  expect(reply.statusCode).toBe(202);
+  const { deletedAt, undoUntil } = RunView.parse(reply.json());
+  expect(Date.parse(undoUntil ?? "") - Date.parse(deletedAt ?? "")).toBe(60_000);
+  expect([await listed(""), await listed("?deleted=true"), await listed("?deleted=false")]).toEqual([[], [id], []]);
+  expect((await ask("GET", "?deleted=yes")).statusCode).toBe(400);
+  const restored = await ask("POST", `/${id}/restore`);
+  expect([restored.statusCode, RunView.parse(restored.json()).undoUntil]).toEqual([200, null]);
+  expect(await listed("")).toEqual([id]);
+  expect((await ask("DELETE", `/${id}?now=true`)).statusCode).toBe(204);
+  expect((await ask("POST", `/${id}/restore`)).statusCode).toBe(404);
+});
+
+test("the plan of retention is shown with what the contract lists, and nothing else", async () => {
+  await using server = await startTestServer();
+  const [{ id }] = [await server.addRun("mnist"), await server.addRun()];
+  server.runs.move(id, "canceled");
+  const reply = await server.app.inject({ url: "/api/v1/retention?limit=5", headers });
+  const shown = reply.json<unknown>();
+  expect(RetentionView.parse(shown)).toEqual(shown);
+  expect(shown).toMatchObject({
+    days: 7,
+    notEnded: 1,
+    runs: [{ id, name: "mnist", verdict: "keep", reason: "younger", until: "1970-01-01T00:00:00.007Z" }],
+  });
+  const refused = await server.app.inject({ url: "/api/v1/retention?limit=0", headers });
+  expect(refused.statusCode).toBe(400);
 });
 
 test("events tell the story in order, after a sequence and up to a limit", async () => {
