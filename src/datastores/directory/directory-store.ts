@@ -54,6 +54,8 @@ export class DirectoryStore implements DataStore, FileBacked, KeepsRemains {
   readonly #root: string;
   readonly #path: string;
   readonly #create: boolean;
+  /** The bucket's real path, found by the first put for those that follow it, until one fails. */
+  #target: string | null = null;
 
   /** Use `openDirectoryStore`, which checks the name. */
   constructor(root: string, bucket: string, create: boolean, label: string) {
@@ -116,11 +118,13 @@ export class DirectoryStore implements DataStore, FileBacked, KeepsRemains {
       throw new RemoteError("invalid", `The key '${key}' ${reason}.`, { retryable: false });
     }
     try {
-      const bucket = (await this.#findBucket()) ?? (await this.#makeBucket());
+      this.#target ??= (await this.#findBucket()) ?? (await this.#makeBucket());
+      const bucket = this.#target;
       const same = await this.#holds(bucket, path.path, content, signal);
       if (!same) await writeObject(bucket, path.path, content, signal);
       return describeFile(key, await stat(join(bucket, path.path), { bigint: true }));
     } catch (error) {
+      this.#target = null;
       signal.throwIfAborted();
       throw this.#trouble(error, key);
     }

@@ -3,7 +3,7 @@ import { type FileHandle, lstat, realpath } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { mkdir, open, rename, rm } from "../../base/world-files.ts";
 import { syncFolder } from "../../base/sync-folder.ts";
-import { md5Of, readContent, sizeOf } from "../content.ts";
+import { readContent, readPieces, sizeOf } from "../content.ts";
 import type { Content } from "../datastore.ts";
 import { codeOf } from "../file-trouble.ts";
 import { RemoteError } from "../remote-error.ts";
@@ -75,14 +75,15 @@ async function requireFolder(folder: string, path: string): Promise<void> {
 
 async function writePart(part: string, content: Content, signal: AbortSignal): Promise<void> {
   const hash = createHash("md5");
-  await using file = await open(part, "wx", 0o644);
+  await using file = await open(part, "wx+", 0o644);
   for await (const piece of readContent(content, signal)) {
     hash.update(piece);
     await writeAll(file, piece);
   }
   await file.sync();
-  const written = { kind: "file", path: part, sizeBytes: sizeOf(content) } as const;
-  if (!(await md5Of(written, signal)).equals(hash.digest())) {
+  const readBack = createHash("md5");
+  for await (const piece of readPieces(file, 0, sizeOf(content), signal)) readBack.update(piece);
+  if (!readBack.digest().equals(hash.digest())) {
     throw new RemoteError("corrupted", `What was written for '${part}' reads back differently.`, { retryable: true });
   }
 }
