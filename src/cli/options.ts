@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option, type CommandUnknownOpts } from "@commander-js/extra-typings";
+import { parseDuration } from "../base/duration.ts";
 import type { DataFormat } from "./output/format.ts";
 
 /** `trainyard` with the flags that every command understands, before any command is added. */
@@ -54,6 +55,13 @@ export function outputOption<const F extends DataFormat>(usual: F, ...others: re
 function notEmpty(text: string): string {
   if (text === "") throw new InvalidArgumentError("It must not be empty.");
   return text;
+}
+
+/** A time as a manifest has it, checked here and sent as it was typed. */
+export function duration(text: string): string {
+  const ms = parseDuration(text);
+  if (ms !== null && ms >= 1000) return text;
+  throw new InvalidArgumentError("It must be a time such as 90m, 1h30m, 2d or 1-12:00:00.");
 }
 
 /** Parses a whole number option and says what was expected. */

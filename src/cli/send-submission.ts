@@ -3,6 +3,7 @@ import { openAsBlob } from "node:fs";
 import { ClientError, neverArrived } from "../client/client-error.ts";
 import { persist } from "../client/persist.ts";
 import type { RunView } from "../contract/run.ts";
+import { amendManifest, type Amendment } from "../manifest/amend-manifest.ts";
 import { checkSubmission, refuseProblems } from "./check-submission.ts";
 import { connect, say, type Context } from "./context.ts";
 import { sayRetry } from "./detach.ts";
@@ -14,6 +15,8 @@ import { openDefinition, tellApart } from "./submission.ts";
 export interface SendOptions {
   readonly idempotencyKey?: string | undefined;
   readonly isQuiet?: boolean | undefined;
+  /** What stands in the place of the manifest's own. */
+  readonly amendment?: Amendment;
 }
 
 /**
@@ -36,7 +39,9 @@ export async function sendSubmission(
     for (const warning of checked.warnings) await say(context, `warning: ${describePlace(warning)}`);
   }
   const modelDefinition = await openAsBlob(definition.path);
-  return await upload(context, { manifest: manifest.bytes, modelDefinition }, options.idempotencyKey ?? randomUUID());
+  // Checked as it was written, so that problems name the person's own lines.
+  const amended = Buffer.from(amendManifest(manifest.bytes, options.amendment ?? {}));
+  return await upload(context, { manifest: amended, modelDefinition }, options.idempotencyKey ?? randomUUID());
 }
 
 /** A connection that breaks is tried again under the same key, so that the same submission never makes two runs. */

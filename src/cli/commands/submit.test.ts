@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { scriptedFailure, scriptedRun } from "../../client/scripted-server.ts";
+import { readManifest } from "../../manifest/read-manifest.ts";
 import { CliBench } from "../cli-bench.ts";
 import { MANIFEST, modelZip } from "../submission-samples.ts";
 
@@ -33,6 +34,17 @@ test("the next commands carry the flags that led to the server", async () => {
 test("submit -q says nothing but the id, and takes manifest and ZIP in either order", async () => {
   await using bench = await setUp();
   expect(await bench.trainyard("submit", "-q", "job.yaml", "model.zip")).toEqual({ code: 0, out: `${ID}\n`, err: "" });
+});
+
+test("--time-limit and --retries take the place of what the manifest says", async () => {
+  await using bench = await setUp();
+  await bench.trainyard("submit", "-q", "model.zip", "job.yaml", "--time-limit", "1h30m", "--retries", "2");
+  const { spec } = readManifest(bench.server.submissions[0]?.manifest ?? "", "job.yaml");
+  expect(spec).toMatchObject({ timeLimitMs: 5_400_000, retries: 2 });
+  const refused = await bench.trainyard("submit", "model.zip", "job.yaml", "--time-limit", "90");
+  expect(refused.code).toBe(2);
+  expect(refused.err).toContain("It must be a time such as 90m, 1h30m, 2d or 1-12:00:00.");
+  expect(bench.server.submissions).toHaveLength(1);
 });
 
 test("a folder is packed first", async () => {

@@ -5,7 +5,7 @@ import { wrongUse } from "../cli-error.ts";
 import { commandLine, connect, say, type Context } from "../context.ts";
 import { detachable, sayRetry } from "../detach.ts";
 import { printLogToEnd, sayChanges, sayChangesBesideLog } from "../follow-run.ts";
-import { outputOption, type Program } from "../options.ts";
+import { duration, outputOption, wholeNumber, type Program } from "../options.ts";
 import { OUTCOME_CODES, sayOutcome } from "../outcome.ts";
 import { printData, type DataFormat } from "../output/format.ts";
 import { printable } from "../output/printable.ts";
@@ -26,14 +26,23 @@ export function addSubmit(program: Program, context: Context): void {
     .addOption(
       new Option("--idempotency-key <key>", "repeat a submission safely: one key makes one run (default: a new key)"),
     )
+    .addOption(
+      new Option("--time-limit <time>", "how long the program may run, in place of the manifest's").argParser(duration),
+    )
+    .addOption(
+      new Option("--retries <number>", "how many retries there may be, in place of the manifest's").argParser(
+        wholeNumber(0, 10),
+      ),
+    )
     .addOption(outputOption("name", "json", "yaml"))
     .action(async (definition, manifest, options) => {
       const { quiet: isQuiet = false, follow = false, wait = false, output } = options;
       if (follow && output !== "name") {
         throw wrongUse("--follow prints the log where the data of --output would go.", "Leave out one of the two.");
       }
-      const { idempotencyKey } = options;
-      const run = await sendSubmission(context, definition, manifest, { idempotencyKey, isQuiet });
+      const { idempotencyKey, timeLimit, retries } = options;
+      const amendment = { time_limit: timeLimit, retries: retries?.toString() };
+      const run = await sendSubmission(context, definition, manifest, { idempotencyKey, isQuiet, amendment });
       // Where somebody waits, json and yaml show the run as it ended.
       if (!follow && (!wait || output === "name")) await printRun(context, run, output);
       const isWaited = follow || wait;
