@@ -60,7 +60,7 @@ export const acceptToStart: Benchmark = {
 
 function judge(report: Report, names: readonly string[], startMs: (name: string) => readonly number[]): void {
   const ours = startMs("trainyard");
-  for (const name of names.filter((other) => other !== "trainyard")) {
+  for (const name of names.filter((other) => other !== "trainyard" && other !== "slurm")) {
     // Its handler starts the program as the bare spawn does: this is what a durable queue and one spawn take together.
     const goal = name === "graphile-worker" ? atMost(2) : undefined;
     report.estimate(`trainyard, start: times ${name}`, " x", ratioOf(ours, startMs(name)), goal);

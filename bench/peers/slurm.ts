@@ -63,7 +63,11 @@ export async function startSlurm(): Promise<Slurm | string> {
   };
   return {
     version: (await printed("sbatch", ["--version"], env)).trim(),
-    submit: async (command) => void (await printed("sbatch", [...batch, "--wrap", command], env)),
+    submit: async (command) => {
+      // What sbatch wraps is run by /bin/sh; all others here use bash.
+      const wrapped = `exec bash -c '${command.replaceAll("'", "'\\''")}'`;
+      await printed("sbatch", [...batch, "--wrap", wrapped], env);
+    },
     runArray: async (command, count, slots) => {
       await printed("sbatch", [...batch, `--array=1-${count}%${slots}`, "--wrap", command], env);
       await untilIdle();
