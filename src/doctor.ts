@@ -3,6 +3,7 @@ import { access } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import { availableParallelism } from "node:os";
 import { formatBytes } from "./base/byte-size.ts";
+import { mkdtemp, rm } from "./base/world-files.ts";
 import { systemClock as clock } from "./base/clock.ts";
 import type { DoctorCheck, DoctorReport, EnvironmentAnswer, WantedFramework } from "./cli/machine.ts";
 import { findConfigurationFile } from "./configuration/home.ts";
@@ -12,6 +13,7 @@ import { ServiceError } from "./domain/errors.ts";
 import { chooseTracker } from "./engines/local/choose-tracker.ts";
 import { findDevices } from "./engines/local/devices.ts";
 import { NO_TRACKER } from "./engines/local/process-tracker.ts";
+import { chooseView } from "./staging/choose-view.ts";
 import { homeEnvironments, type HomeEnvironments } from "./home-environments.ts";
 
 const PROBE_LIMIT_MS = 120_000;
@@ -30,6 +32,7 @@ const INSTALL_UV = "Install uv, or apt-get install python3-pip";
 export async function doctor(home: string): Promise<DoctorReport> {
   const { settings, check } = readSettings(home);
   const checks = [nodeCheck(), await bashCheck(), check, await homeCheck(home), await trackingCheck(home)];
+  checks.push(await dataViewCheck(home));
   if (settings !== null) checks.push(await deviceCheck(settings), ...(await environmentChecks(home, settings)));
   return { checks };
 }
@@ -131,6 +134,24 @@ async function trackingCheck(home: string): Promise<DoctorCheck> {
   const found = `no control group that this account may divide; runs are held together by ${tracker.name}`;
   const remedy = "Run the server as a systemd service with Delegate=yes.";
   return { name: "process trees", status: "missing", found, remedy };
+}
+
+/** By what means runs see training data without being able to change it for others. */
+async function dataViewCheck(home: string): Promise<DoctorCheck> {
+  const name = "training data";
+  const existing = await nearestExisting(home);
+  const folder = await mkdtemp(join(existing, ".trainyard-doctor-")).catch(() => null); // Not writable: said above.
+  if (folder === null)
+    return { name, status: "missing", found: "not tried", remedy: "Make the home writable for you." };
+  try {
+    const { view, refused } = await chooseView(folder, folder);
+    if (refused.length < 2) return ok(name, `${view.name}${refused.map((reason) => `; ${reason}`).join("")}`);
+    const found = `${view.name} for each run: ${refused.join(" ")}`;
+    const remedy = "Put the home on XFS or Btrfs, or run the server as root.";
+    return { name, status: "missing", found, remedy };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 async function environmentChecks(home: string, settings: Settings): Promise<DoctorCheck[]> {

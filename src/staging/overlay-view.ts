@@ -20,7 +20,7 @@ export function overlayView(home: string): DataView {
     const options = [...layers.map(([option, path]) => `${option}=${relative(home, path)}`), "redirect_dir=on"];
     const asked = ["-t", "overlay", "trainyard", "-o", [...options, "metacopy=on"].join(","), data];
     const ended = await runTool("mount", asked, home);
-    if (!ended.ok) throw new Error(`An overlay cannot be mounted: ${ended.message}`);
+    if (!ended.ok) throw new Error(`An overlay cannot be mounted: ${reasonIn(ended.message, data)}`);
   };
   return {
     name: "an overlay",
@@ -29,6 +29,13 @@ export function overlayView(home: string): DataView {
     isShown: async ({ data }) => (await mountsBelow(data)).length > 0,
     showAgain: mount,
   };
+}
+
+/** `mount: PATH: must be superuser to use mount.` and an advice about dmesg. */
+function reasonIn(said: string, path: string): string {
+  const [first = ""] = said.split("\n");
+  const reason = first.replace(/^mount: /, "").replace(`${path}: `, "");
+  return /[.!]$/.test(reason) ? reason : `${reason}.`;
 }
 
 /** Why there can be no overlay here; null when one did what it is for. */
