@@ -106,6 +106,20 @@ test.each(["trained-models", "training-runs"])("bx ml delete %s prints what its 
   expect(bench.server.runs).toEqual([]);
 });
 
+test("bx ml knows a deleted run no more, though trainyard can take it back", async () => {
+  await using bench = await startBxBench();
+  bench.server.undoUntil = "2099-01-01T00:00:00.000Z";
+  bench.server.runs.push(scriptedRun({ id: ID }));
+  const { out, code } = await bench.bx("ml", "delete", "training-runs", ID);
+  expect({ out, code }).toEqual({ out: golden("delete-training-runs"), code: 0 });
+  expect((await bench.bx("ml", "list", "training-runs")).out).toContain("\n0 records found.\n");
+  expect(await bench.bx("ml", "show", "training-runs", ID)).toMatchObject({
+    code: 1,
+    err: expect.stringMatching(/^FAILED\nNo run's id begins with/),
+  });
+  expect(bench.server.runs).toHaveLength(1);
+});
+
 test("bx ml cancel stops a run, and refuses one that has ended", async () => {
   await using bench = await startBxBench();
   bench.server.runs.push(scriptedRun({ id: ID, state: "running", endedAt: null }));

@@ -1,4 +1,5 @@
 import type { RunView } from "../../contract/run.ts";
+import { noRunWith } from "../cli-error.ts";
 import { connect, type Context } from "../context.ts";
 import { formatPairs } from "../output/table.ts";
 import { printable } from "../output/printable.ts";
@@ -46,6 +47,8 @@ export async function showModel(context: Context, noun: Noun, text: string): Pro
   const id = await findRunId(client, text);
   await stdout.write(`Fetching the ${noun.shown} details with MODEL-ID '${id}' ...\n`);
   const run = await client.call("getRun", { params: { id } });
+  // The service of 2017 knew nothing of a model once it was deleted; that it can be taken back is told by trainyard.
+  if (run.deletedAt !== null) throw noRunWith(id);
   const rows = formatPairs([
     ["ModelId", run.id],
     ["url", `/v3/models/${run.id}`],
