@@ -79,3 +79,15 @@ test("each shell has a script that asks for its candidates", async () => {
   }
   expect((await bench.trainyard("completion", "csh")).code).toBe(2);
 });
+
+test("undelete completes ids of deleted runs, and every other command those of the others", async () => {
+  await using bench = await CliBench.start();
+  const deletedAt = "2026-11-26T02:00:00.000Z";
+  bench.server.runs.push(
+    scriptedRun({ id: "training-aaaaaaaa1" }),
+    scriptedRun({ id: "training-aaaaaaaa2", deletedAt, undoUntil: deletedAt }),
+  );
+  const complete = async (command: string) => (await bench.trainyard("completion", "bash", "--", command, "aa")).out;
+  expect(await complete("undelete")).toBe("aaaaaaaa2\n");
+  expect(await complete("delete")).toBe("aaaaaaaa1\n");
+});

@@ -27,13 +27,20 @@ export function addCompletion(buildAll: (context: Context) => Promise<CommandUnk
         const { stdout } = context.io;
         if (words.length === 0) return await stdout.write(COMPLETION_SCRIPTS[shell]);
         const all = await buildAll(context);
-        const found = await candidatesFor(all, words, (word, flags) => findRunIds(context, word, flags));
+        const found = await candidatesFor(all, words, (word, flags, deleted) =>
+          findRunIds(context, word, flags, deleted),
+        );
         await stdout.write(found.map((candidate) => `${candidate}\n`).join(""));
       });
   };
 }
 
-async function findRunIds(context: Context, word: string, flags: ConnectionFlags): Promise<readonly string[]> {
+async function findRunIds(
+  context: Context,
+  word: string,
+  flags: ConnectionFlags,
+  deleted: boolean,
+): Promise<readonly string[]> {
   // An id may be written without its beginning, and a candidate must begin like the word.
   const isWhole = PREFIX.startsWith(word) || word.startsWith(PREFIX);
   const idPrefix = isWhole ? word : PREFIX + word;
@@ -41,7 +48,7 @@ async function findRunIds(context: Context, word: string, flags: ConnectionFlags
     const asked = { ...createContext(context.io, context.machine), flags };
     const client = await connect(asked);
     const signal = AbortSignal.timeout(PATIENCE_MS);
-    const { runs } = await client.call("listRuns", { query: { idPrefix, limit: IDS_OFFERED }, signal });
+    const { runs } = await client.call("listRuns", { query: { idPrefix, deleted, limit: IDS_OFFERED }, signal });
     return runs.map(({ id }) => (isWhole ? id : id.slice(PREFIX.length)));
   } catch {
     // Without a server there are no ids to offer, and TAB is no place for a complaint.

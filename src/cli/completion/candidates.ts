@@ -4,8 +4,8 @@ import type { ConnectionFlags } from "../session.ts";
 
 type Option = CommandUnknownOpts["options"][number];
 
-/** Gives the ids of runs that begin like the word, as far as a server can be asked. */
-export type FindRunIds = (word: string, flags: ConnectionFlags) => Promise<readonly string[]>;
+/** Gives the ids of runs, or of deleted runs, that begin like the word, as far as a server can be asked. */
+export type FindRunIds = (word: string, flags: ConnectionFlags, deleted: boolean) => Promise<readonly string[]>;
 
 /** Where the words typed so far have led. */
 interface Position {
@@ -35,7 +35,8 @@ export async function candidatesFor(
   if (command.commands.length > 0 && command.registeredArguments.length === 0) return below;
   const declared = command.registeredArguments;
   const argument = declared[operands] ?? (declared.at(-1)?.variadic === true ? declared.at(-1) : undefined);
-  if (argument?.name() === "id") return [...below, ...(await findRunIds(word, flags))];
+  const takesDeleted = command.name() === "undelete";
+  if (argument?.name() === "id") return [...below, ...(await findRunIds(word, flags, takesDeleted))];
   return fitting(argument?.argChoices ?? []);
 }
 
