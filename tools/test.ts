@@ -17,6 +17,12 @@ const CHECKS: readonly Step[] = [
   { name: "unused", command: ["knip"] },
 ];
 
+/** What takes minutes and prints counts of its own. */
+const LAST: readonly Step[] = [
+  { name: "crashes", command: ["node", "test/crash/main.ts"] },
+  { name: "simulation", command: ["node", "test/simulation/main.ts"] },
+];
+
 function main(): void {
   const missing = REQUIREMENTS.filter((requirement) => !requirement.isThere());
   for (const { name, command } of CHECKS) {
@@ -30,6 +36,11 @@ function main(): void {
   // Without a report the runner itself failed, and its own words above say why.
   const counts = status === 0 ? countOf(report) : null;
   rmSync(folder, { recursive: true, force: true });
+  if (status !== 0) return end(status, missing);
+  for (const { name, command } of LAST) {
+    process.stdout.write(`--- ${name}: ${command.join(" ")}\n`);
+    if (run(command) !== 0) return end(1, missing);
+  }
   end(status, missing);
   if (counts !== null) process.stdout.write(`${counts.passed} passed, ${counts.failed} failed\n`);
 }

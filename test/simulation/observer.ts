@@ -227,14 +227,16 @@ export class Observer {
   #removed(run: Run): void {
     this.#world.trace.add(`store ${run.id} removed`);
     if (!isTerminal(run.state)) return this.fail(11, `${run.id} was removed while it was ${run.state}`);
-    const { retentionDays, deleteUndoMs, time, wallJumps } = this.#world;
+    const { retentionDays, deleteUndoMs, time, wallJumps, isSetBack } = this.#world;
     // A clock that was set forward by a second is believed, for the machine's time service mends it so; and an end is
     // dated before the write that makes it durable, which may be slow.
     const believedMs = time.nowMs + wallJumps * 1_000 + 5_000;
     const seen = this.of(run.id);
     if (seen.isDeleteAsked && (deleteUndoMs === 0 || seen.mayGoAtOnce)) return;
-    if (seen.deletedMs !== null && believedMs - seen.deletedMs >= deleteUndoMs) return;
-    const ageMs = believedMs - (seen.endedMs ?? Infinity);
+    if (seen.deletedMs !== null && (isSetBack || believedMs - seen.deletedMs >= deleteUndoMs)) return;
+    // A clock that was set back and forward between two looks at it leaves only what the run itself says.
+    const trueMs = believedMs - (seen.endedMs ?? Infinity);
+    const ageMs = isSetBack ? this.#world.wallMs() - Number(run.endedAt ?? Infinity) + 5_000 : trueMs;
     if (retentionDays === null || ageMs < retentionDays * DAY_MS) this.fail(11, `${run.id} was removed too early`);
   }
 }

@@ -40,6 +40,7 @@ export class World {
   life: Life | null = null;
   /** How often somebody has set the machine's clock. */
   wallJumps = 0;
+  isSetBack = false;
   /** How often the machine was started. */
   boots = 1;
   /** When it was started last. */
@@ -84,6 +85,7 @@ export class World {
   jumpWall(ms: number): void {
     this.#wallOffsetMs += ms;
     this.wallJumps += 1;
+    this.isSetBack ||= ms < 0;
     this.trace.add(`the clock is set by ${ms} ms`);
   }
 
