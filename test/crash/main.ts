@@ -46,7 +46,8 @@ async function main(): Promise<void> {
 /** Node writes what it has compiled at a graceful end only, and the servers of the stories have none. */
 async function keepCompiledCode(place: string): Promise<void> {
   await using world = await World.make(place, "");
-  if (await world.start()) await world.server.end();
+  if (!(await world.start())) throw new Error(`The server does not start:\n${world.lastErrors}`);
+  await world.server.end();
 }
 
 interface Parts {
