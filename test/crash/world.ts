@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Step } from "../../src/base/world.ts";
+import { unmountBelow } from "../../src/base/mounts.ts";
 import { startS3FaultServer, type S3FaultServer } from "../fakes/s3-fault-server.ts";
 import { Server, UNARMED } from "./server.ts";
 import type { Arming } from "./arm.ts";
@@ -75,6 +76,7 @@ export class World implements AsyncDisposable {
     await this.#server?.end().catch(() => undefined);
     await this.#server?.kill();
     await this.s3[Symbol.asyncDispose]();
+    await unmountBelow(this.folder);
     await rm(this.folder, { recursive: true, force: true });
   }
 }
