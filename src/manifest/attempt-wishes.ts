@@ -9,8 +9,8 @@ import { readText } from "./text-value.ts";
 
 const DAY_MS = 86_400_000;
 
-export const TIME_LIMIT_RULE: DurationRule = { min: 1000, max: 365 * DAY_MS };
-export const SYNC_RULE: DurationRule = { min: 10_000, max: DAY_MS };
+const TIME_LIMIT_RULE: DurationRule = { min: 1000, max: 365 * DAY_MS };
+const SYNC_RULE: DurationRule = { min: 10_000, max: DAY_MS };
 
 const MAX_RETRIES = 10;
 
