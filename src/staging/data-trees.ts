@@ -140,7 +140,7 @@ export async function lookAtTree(
 }
 
 /** An empty object that stands for a folder, as some tools mark them. */
-export const GAVE_WAY = "is empty and also the folder of other objects, so the folder was kept";
+const GAVE_WAY = "is empty and also the folder of other objects, so the folder was kept";
 
 /** Why a key never becomes a file, apart from what other keys there are; null when it does or is a plain folder. */
 export function whyNoFile(target: ReturnType<typeof keyToPath>, sizeBytes: number): string | null {

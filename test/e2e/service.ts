@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { unmountBelow } from "../../src/base/mounts.ts";
 
 export const ROOT = join(import.meta.dirname, "..", "..");
 
@@ -82,6 +83,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     bx: program("bx"),
     [Symbol.asyncDispose]: async () => {
       await service.stop();
+      await unmountBelow(home);
       await rm(home, { recursive: true, force: true });
       await rm(work, { recursive: true, force: true });
     },

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { packDirectory } from "../../src/archive/pack-archive.ts";
 import { systemClock, type Clock } from "../../src/base/clock.ts";
 import { machineTime, type MachineTime } from "../../src/base/machine-time.ts";
+import { unmountBelow } from "../../src/base/mounts.ts";
 import { PLAIN_RULES, type AttemptRules } from "../../src/control/attempt-rules.ts";
 import { createControl, type Control } from "../../src/control/control.ts";
 import { openDirectoryStore } from "../../src/datastores/directory/directory-store.ts";
@@ -156,6 +157,7 @@ export async function controlBundle(options: BundleOptions = {}): Promise<Contro
     [Symbol.asyncDispose]: async () => {
       await control.stop();
       await store.close();
+      await unmountBelow(home);
       await rm(home, { recursive: true, force: true });
     },
   };
