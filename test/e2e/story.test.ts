@@ -181,6 +181,9 @@ describe.skipIf(!isAvailable("s3") || !isAvailable("python-frameworks"))("the pa
     ]);
     expect(await keysOf(id)).toEqual(before);
     expect((await service.bx(["ml", "list", "training-runs"])).stdout).not.toContain(id);
+    expect((await service.bx(["ml", "show", "training-runs", id])).code).toBe(1);
+    expect((await service.trainyard(["show", id])).stdout).toContain(`trainyard undelete ${id}`);
+    expect((await service.trainyard(["delete", "--now", id])).code).toBe(0);
     expect((await service.trainyard(["show", id])).code).toBe(3);
     expect(existsSync(join(service.home, "runs", id))).toBe(false);
   });
