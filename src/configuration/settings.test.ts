@@ -55,6 +55,7 @@ test("without any source every setting has its default", () => {
     network: { allow: [], allowPrivate: null },
     storeRetry: { attempts: 6, firstDelayMs: 500, maxDelayMs: 30_000 },
     cacheMaxBytes: null,
+    transfer: { requests: 64, requestsPerStore: 32, bytesPerSecond: null },
     limits: {
       manifestBytes: 1_000_000,
       definitionBytes: 1_073_741_824,
@@ -92,6 +93,7 @@ stores:
     allow_private: false
   retry: {attempts: 1, max_delay_seconds: 2}
 cache: {max_bytes: 7000}
+transfer: {requests: 9, requests_per_store: 3, bytes_per_second: 5000}
 limits: {manifest_bytes: 2000, definition_bytes: 3000, unpacked_bytes: 4000, unpacked_entries: 5}
 builds:
   mode: off
@@ -121,6 +123,7 @@ environments:
     network: { allow: ["minio.example.com", "10.0.0.0/8", "fd00::/8", "192.168.1.2"], allowPrivate: false },
     storeRetry: { attempts: 1, firstDelayMs: 500, maxDelayMs: 2000 },
     cacheMaxBytes: 7000,
+    transfer: { requests: 9, requestsPerStore: 3, bytesPerSecond: 5000 },
     limits: { manifestBytes: 2000, definitionBytes: 3000, unpackedBytes: 4000, unpackedEntries: 5 },
     builds: {
       mode: "off",

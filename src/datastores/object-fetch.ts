@@ -7,6 +7,7 @@ import { startFileEtag } from "./etag-threads.ts";
 import type { FetchLine } from "./fetch-object.ts";
 import { cutObject, type ObjectPart, writtenPrefix } from "./object-parts.ts";
 import { OrderedWriter } from "./ordered-writer.ts";
+import { PartSink, type Take } from "./part-sink.ts";
 import { type RangeAnswer, readRangeOf } from "./range-reads.ts";
 import { RemoteError } from "./remote-error.ts";
 
@@ -39,9 +40,6 @@ class Ended extends Error {
   }
 }
 
-/** Where the bytes of a part go; a promise asks for patience. */
-type Take = (piece: Buffer) => Promise<void> | undefined;
-
 export interface FetchTerms {
   /** False where the ETags of answers do not agree with those of the listing, though the object is the same. */
   readonly trustsEtags: boolean;
@@ -55,7 +53,7 @@ export class ObjectFetch {
   readonly #object: StoredObject;
   readonly #path: string;
   readonly #terms: FetchTerms;
-  readonly #parts: readonly ObjectPart[];
+  readonly #parts: ObjectPart[];
   /** Of the content whose bytes arrive: as listed, or else as the first answer tells. */
   #etag: string | null;
   #proof: ContentProof;
@@ -152,7 +150,7 @@ export class ObjectFetch {
   async *#partsAsKnown(begun: Promise<void>): AsyncGenerator<ObjectPart> {
     for (const [index, part] of this.#parts.entries()) {
       if (index === 1) await begun;
-      if (part.at < part.end) yield part;
+      if (index < this.#parts.length) yield part;
     }
   }
 
@@ -180,7 +178,6 @@ export class ObjectFetch {
     const { store, share } = this.#line;
     const { key, sizeBytes } = this.#object;
     const sink = new PartSink(part, take, {
-      sizeBytes,
       begin: (answer) => {
         this.#compare(answer);
         onBegin();
@@ -188,6 +185,10 @@ export class ObjectFetch {
       },
       overflow: () => {
         if (part.end === sizeBytes) throw this.#spoiled("has more bytes than the store says", null);
+      },
+      extend: () => {
+        part.end = sizeBytes;
+        this.#parts.splice(1);
       },
       spend: (bytes) => {
         this.#line.onBytes(bytes);
@@ -256,68 +257,5 @@ export class ObjectFetch {
 
   #name(): string {
     return `Object '${this.#object.key}' of ${this.#line.store.label}`;
-  }
-}
-
-interface PartRules {
-  /** Of the whole object. */
-  readonly sizeBytes: number;
-  begin(answer: RangeAnswer): void;
-  /** There were more bytes than belong to the part. */
-  overflow(): void;
-  spend(bytes: number): Promise<void> | undefined;
-}
-
-/** Lets through what belongs to a part, whatever the server sends, and remembers what was thrown on this side. */
-class PartSink {
-  readonly #part: ObjectPart;
-  readonly #take: Take;
-  readonly #rules: PartRules;
-  #toSkip = 0;
-  failed: { readonly error: unknown } | undefined;
-
-  constructor(part: ObjectPart, take: Take, rules: PartRules) {
-    this.#part = part;
-    this.#take = take;
-    this.#rules = rules;
-  }
-
-  begin(answer: RangeAnswer): void {
-    try {
-      this.#rules.begin(answer);
-      const part = this.#part;
-      // Everything instead of the first range: then the first part is all there is.
-      if (part.start === 0 && answer.start === 0)
-        part.end = Math.max(part.end, Math.min(answer.end ?? 0, this.#rules.sizeBytes));
-      this.#toSkip = part.at - answer.start;
-    } catch (error) {
-      this.#fail(error);
-    }
-  }
-
-  take(piece: Buffer): Promise<void> | undefined {
-    try {
-      const skipped = Math.min(this.#toSkip, piece.length);
-      this.#toSkip -= skipped;
-      const left = this.#part.end - this.#part.at;
-      if (piece.length - skipped > left) this.#rules.overflow();
-      const wanted = piece.subarray(skipped, skipped + left);
-      if (wanted.length === 0) return undefined;
-      const patience = this.#take(wanted);
-      this.#part.at += wanted.length;
-      const pause = this.#rules.spend(wanted.length);
-      if (patience === undefined && pause === undefined) return undefined;
-      return Promise.all([patience, pause]).then(
-        () => undefined,
-        (error: unknown) => this.#fail(error),
-      );
-    } catch (error) {
-      return this.#fail(error);
-    }
-  }
-
-  #fail(error: unknown): never {
-    this.failed ??= { error };
-    throw error;
   }
 }

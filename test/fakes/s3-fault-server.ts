@@ -40,6 +40,8 @@ export type Fault =
   /** One byte of the object is another one: on the way out, or in what the server keeps. */
   | { readonly kind: "damage" }
   | { readonly kind: "redirect"; readonly location: string }
+  /** This instead of the work. */
+  | { readonly kind: "answer"; readonly headers?: Readonly<Record<string, string>>; readonly body: string }
   /** What a web server that is no S3 store says. */
   | { readonly kind: "web-page" };
 
@@ -96,6 +98,11 @@ export async function startS3FaultServer(): Promise<S3FaultServer> {
   return fake;
 }
 
+/** A request without a body is broken when it has come. */
+function breakInBody(message: IncomingMessage, response: ServerResponse): void {
+  for (const event of ["data", "end"]) message.once(event, () => response.destroy());
+}
+
 function see(message: IncomingMessage, counts: Map<string, number>): S3Request {
   // Not the URL parser for the key: it would resolve `a/../b`.
   const [path = "", query = ""] = (message.url ?? "").split("?");
@@ -127,9 +134,10 @@ async function serve(
   const fault = fake.faults(request);
   if (fault?.kind === "silence") return;
   if (fault?.kind === "reset") return void response.destroy();
-  if (fault?.kind === "reset-in-body") return void message.once("data", () => response.destroy());
+  if (fault?.kind === "reset-in-body") return breakInBody(message, response);
   const body = await buffer(message);
   if (fault?.kind === "error") return sendError(response, fault.status, fault.code, fault.retryAfter);
+  if (fault?.kind === "answer") return void response.writeHead(200, fault.headers).end(fault.body);
   if (fault?.kind === "redirect") return void response.writeHead(301, { location: fault.location }).end();
   if (fault?.kind === "web-page") return void response.end("<!doctype html><title>Welcome</title><p>It works!");
   const bucket = fake.objects.buckets.get((message.url ?? "").split(/[/?]/)[1] ?? "");
