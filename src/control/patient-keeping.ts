@@ -12,7 +12,7 @@ import type { ServiceLog } from "./service-log.ts";
 const PAUSES = { attempts: Infinity, firstDelayMs: 2_000, maxDelayMs: 60_000 };
 
 /** How long a bucket may stay away unless the configuration says otherwise. */
-export const DEFAULT_GIVE_UP_MS = 60 * 60 * 1000;
+const DEFAULT_GIVE_UP_MS = 60 * 60 * 1000;
 
 export interface KeepingParts {
   readonly book: RunBook;

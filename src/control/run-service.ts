@@ -252,13 +252,13 @@ export class RunService {
    * bucket and brings credentials for it that take the place of those before.
    */
   async retryResults(id: string, manifest: string | null, principal: { readonly account: string }): Promise<Run> {
-    const { book, store, retries, openCredentials, sealCredentials } = this.#parts;
+    const parts = this.#parts;
     if (manifest !== null) {
-      const renewed = credentialsFor(await book.get(id), manifest);
-      const { data } = await openCredentials(id);
-      await store.saveCredentials(id, sealCredentials(id, { data, results: renewed }));
+      const results = credentialsFor(await parts.book.get(id), manifest);
+      const { data } = await parts.openCredentials(id);
+      await parts.store.saveCredentials(id, parts.sealCredentials(id, { data, results }));
     }
-    return retries.request(id, principal.account);
+    return parts.retries.request(id, principal.account);
   }
 
   async results(id: string, signal: AbortSignal): Promise<ResultListing> {

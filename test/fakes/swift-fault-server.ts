@@ -87,6 +87,11 @@ export async function startSwiftFaultServer(): Promise<SwiftFaultServer> {
   return fake;
 }
 
+/** A request without a body is broken when it has come. */
+function breakInBody(message: IncomingMessage, response: ServerResponse): void {
+  for (const event of ["data", "end"]) message.once(event, () => response.destroy());
+}
+
 function see(message: IncomingMessage, counts: Map<string, number>): SwiftRequest {
   const [path = "", query = ""] = (message.url ?? "").split("?");
   const [, , , container = "", ...rest] = path.split("/");
@@ -117,7 +122,7 @@ async function serve(
   if (fault?.kind === "silence") return;
   if (fault?.kind === "reset") return void response.destroy();
   if (fault?.kind === "end-tokens") state.token = randomUUID();
-  if (fault?.kind === "reset-in-body") return void message.once("data", () => response.destroy());
+  if (fault?.kind === "reset-in-body") return breakInBody(message, response);
   const arriving = buffer(message);
   if (fault?.kind === "land-late") state.late.set(`${request.container}/${request.key}`, arriving);
   const body = await arriving;

@@ -14,7 +14,7 @@ export interface UploadName {
 }
 
 /** The uploads in parts that were begun below a prefix and never completed. Nobody sees their parts, and their owner pays for them. */
-export async function* listUploads(
+async function* listUploads(
   client: S3Client,
   bucket: string,
   prefix: string,
