@@ -31,12 +31,12 @@ import { deviceKindFor, deviceKindOf, waitingFor, type Machine } from "./machine
 import { frameworksIn, type NamedFramework } from "./framework-list.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { listResults, type ResultListing } from "./result-listing.ts";
-import { credentialsFor } from "./renewed-credentials.ts";
-import type { ResultsRetries } from "./results-retry.ts";
-import type { RunBook } from "./run-book.ts";
 import { withDeletion, withRestoration } from "./deletion.ts";
 import { undoUntil } from "./retention-decision.ts";
 import { planRetention, type PlanParts, type RetentionPlan } from "./retention-plan.ts";
+import { credentialsFor } from "./renewed-credentials.ts";
+import type { ResultsRetries } from "./results-retry.ts";
+import type { RunBook } from "./run-book.ts";
 import { refuseMissingEnvironment } from "./run-environment.ts";
 import { learnerFolderOf } from "./past-logs.ts";
 import { runDirectory, TRAINING_LOG } from "./run-directory.ts";
@@ -72,6 +72,8 @@ export interface RunServiceParts {
   readonly stopGraceMs: number;
   /** What the operator says of attempts; left out: as without a configuration. */
   readonly attemptRules?: AttemptRules;
+  /** What becomes of ended and deleted runs. */
+  readonly retention: Pick<PlanParts, "rules" | "time" | "holdsOnlyCopy">;
   readonly retries: Pick<ResultsRetries, "request">;
   /** Called when it cannot be told whether the run is on disk: it must not wait there without being in the queue. */
   onDoubt(id: string): void;
@@ -79,8 +81,6 @@ export interface RunServiceParts {
   openCredentials(runId: string): Promise<Credentials>;
   /** How far a run's training data is; left out: nobody knows. */
   progressOf?(run: Run): ProgressFigures | null;
-  /** What becomes of ended and deleted runs. */
-  readonly retention: Pick<PlanParts, "rules" | "time" | "holdsOnlyCopy">;
 }
 
 /** What can be asked of runs and done to them, for every surface. All methods may be called at once. */
