@@ -15,7 +15,6 @@ export async function checkIteration(told: Iteration): Promise<void> {
     if (run.isDeleted) await checkGone(told, run);
     else await checkEnded(told, run);
     await checkStarts(told, run);
-    await checkBucket(told, run);
   }
   await told.until(14, async () => findLeftOver(told.world));
   if ([...told.runs.values()].some(({ wanted }) => wanted.intoS3)) await checkSecrets(told.world);
@@ -30,6 +29,7 @@ async function checkEnded(told: Iteration, run: KnownRun): Promise<void> {
     `${what} ended as ${view.state}, not as ${run.expected}: ${JSON.stringify(view.failure)}`,
   );
   checkEnding(run, view);
+  await checkBucket(told, run);
   const alive = await processesOf(run.id);
   hold(alive.length === 0, 6, `${what} has ended and its processes ${alive.join(", ")} live`);
   const named = await told.client.listNamed(run.name);
@@ -66,6 +66,7 @@ async function checkGone(told: Iteration, run: KnownRun): Promise<void> {
   hold((await told.client.get(run.id)) === null, 2, `the deleted run ${run.name} (${run.id}) is there again`);
   const folders = await readdir(join(told.world.home, "runs"));
   hold(!folders.includes(run.id), 14, `the deleted run ${run.name} (${run.id}) still has its folder`);
+  await checkBucket(told, run);
 }
 
 /** A server's death never starts a program again, nor ends it. */

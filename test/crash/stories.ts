@@ -53,6 +53,16 @@ export const STORIES: readonly Story[] = [
     },
   },
   {
+    // In a home where nothing is cached yet; the others find their data there.
+    name: "first-data",
+    isFresh: true,
+    before: async () => {},
+    tell: async (told, zip) => {
+      const run = await told.submit("run", zip, WITH_DATA, "completed");
+      await told.end(run);
+    },
+  },
+  {
     name: "fail",
     isFresh: false,
     tell: async (told, zip) => {
