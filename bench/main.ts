@@ -9,6 +9,7 @@ import type { Benchmark } from "./harness.ts";
 import { install } from "./install.ts";
 import { machineFacts } from "./machine.ts";
 import { Report } from "./report.ts";
+import { staging } from "./staging.ts";
 import { startUp } from "./start-up.ts";
 import { taxOnTraining } from "./tax-on-training.ts";
 import { trivialRuns } from "./trivial-runs.ts";
@@ -22,6 +23,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   taxOnTraining,
   archive,
   install,
+  staging,
 ];
 
 async function main(): Promise<void> {

@@ -1,0 +1,169 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { type Benchmark, interleave, pluck, type Side } from "./harness.ts";
+import {
+  awsSync,
+  type Cost,
+  type Downloader,
+  measureDownload,
+  rclone,
+  s3cmd,
+  type S3Place,
+  trainyard,
+} from "./peers/s3-tools.ts";
+import { atLeast, atMost, type Report } from "./report.ts";
+import { makeTemporaryFolder } from "./service.ts";
+import { growthExponent, median, ratioOf } from "./statistics.ts";
+
+const PAIRS = { usual: 3, full: 8 };
+
+interface Shape {
+  readonly name: string;
+  readonly objects: number;
+  readonly objectBytes: number;
+}
+
+/** Those of the goal, and smaller ones of the same kinds. */
+const SHAPES: Readonly<Record<"usual" | "full", readonly Shape[]>> = {
+  usual: [
+    { name: "1 x 250 MB", objects: 1, objectBytes: 250_000_000 },
+    { name: "10 x 25 MB", objects: 10, objectBytes: 25_000_000 },
+    { name: "2k x 4 kB", objects: 2_000, objectBytes: 4_000 },
+    { name: "5k x 100 B", objects: 5_000, objectBytes: 100 },
+  ],
+  full: [
+    { name: "1 x 1 GB", objects: 1, objectBytes: 1_000_000_000 },
+    { name: "10 x 100 MB", objects: 10, objectBytes: 100_000_000 },
+    { name: "10k x 4 kB", objects: 10_000, objectBytes: 4_000 },
+    { name: "100k x 100 B", objects: 100_000, objectBytes: 100 },
+  ],
+};
+
+const GROWTH = { usual: [1_000, 4_000], full: [1_000, 10_000, 100_000] };
+
+/** Tools that take minutes for many objects are measured with no more than this. */
+const PATIENCE_OBJECTS = { "s3cmd sync": 2_000, "aws s3 sync": 10_000 } as Readonly<Record<string, number>>;
+
+/** A sample with what the server was asked for. */
+interface Staged extends Cost {
+  readonly listings: number;
+  readonly gets: number;
+  readonly others: number;
+}
+
+/**
+ * P5a: an empty folder filled from a bucket, each time by a fresh process. The server answers from memory in a process
+ * of its own, so that what is measured is the client; its log says what each of them asked for.
+ */
+export const staging: Benchmark = {
+  name: "staging",
+  goal: "P5a: cold staging, beside rclone, aws s3 sync and s3cmd",
+  measure: async (report, { full }) => {
+    await using folder = await makeTemporaryFolder("staging");
+    const shapes = full ? SHAPES.full : SHAPES.usual;
+    const counts = full ? GROWTH.full : GROWTH.usual;
+    const grown = counts.map((objects) => ({ name: `growth-${objects}`, objects, objectBytes: 100 }));
+    const named = shapes.map((shape, index) => ({ ...shape, bucket: `shape-${index}` }));
+    await using server = await startMemoryServer([
+      ...named.map(({ bucket, objects, objectBytes }) => `${bucket}:${objects}:${objectBytes}`),
+      ...grown.map(({ name, objects, objectBytes }) => `${name}:${objects}:${objectBytes}`),
+    ]);
+    const downloaders = installed(report);
+    for (const shape of named) {
+      await compare(report, server, shape, downloaders, folder.path, full ? PAIRS.full : PAIRS.usual);
+    }
+    const points: { readonly n: number; readonly wallMs: number; readonly cpuMs: number }[] = [];
+    for (const { name, objects } of grown) {
+      const sample = await sampleOnce(trainyard(), server, { bucket: name, objects }, folder.path, name);
+      points.push({ n: objects, wallMs: sample.wallMs, cpuMs: sample.cpuMs });
+      report.figure(`growth, ${objects} objects`, " ms", sample.wallMs);
+    }
+    for (const figure of ["wallMs", "cpuMs"] as const) {
+      const exponent = growthExponent(points.map((point) => ({ n: point.n, value: point[figure] })));
+      report.figure(`growth of ${figure}, exponent`, "", exponent, atMost(1.1));
+    }
+  },
+};
+
+function installed(report: Report): readonly Downloader[] {
+  return [trainyard(), rclone(4), rclone(32), awsSync(), s3cmd()].filter(({ name, version }) => {
+    if (version === "not here") report.leftOut(name, "it is not installed");
+    else report.fact(name, version);
+    return version !== "not here";
+  });
+}
+
+async function compare(
+  report: Report,
+  server: MemoryServer,
+  shape: Shape & { readonly bucket: string },
+  all: readonly Downloader[],
+  folder: string,
+  pairs: number,
+): Promise<void> {
+  const downloaders = all.filter(({ name }) => shape.objects <= (PATIENCE_OBJECTS[name] ?? Number.POSITIVE_INFINITY));
+  const sides = downloaders.map((downloader): Side<Staged> => ({
+    name: downloader.name,
+    sample: async (pair) => sampleOnce(downloader, server, shape, folder, `${shape.bucket}-${pair}`),
+  }));
+  const samples = await interleave(pairs, sides, 1);
+  for (const [index, { name }] of downloaders.entries()) {
+    const mine = samples[index] ?? [];
+    report.samples(`${shape.name}, ${name}`, "ms", pluck(mine, "wallMs"));
+    report.samples(`${shape.name}, ${name}, CPU`, "ms", pluck(mine, "cpuMs"));
+    report.samples(`${shape.name}, ${name}, memory at most`, "MB", pluck(mine, "rssMb"));
+    const { listings = 0, gets = 0, others = 0 } = mine[0] ?? {};
+    report.fact(`${shape.name}, ${name}, requests`, `${listings} LIST + ${gets} GET + ${others} others`);
+  }
+  const [ours = [], ...theirs] = samples.map((each) => pluck(each, "wallMs"));
+  const medians = theirs.map((each) => median(each));
+  const best = medians.indexOf(Math.min(...medians));
+  if (best < 0) return;
+  const name = `${shape.name}: as fast as the best of them (${downloaders[best + 1]?.name})`;
+  report.estimate(name, " x", ratioOf(theirs[best] ?? [], ours), atLeast(1));
+}
+
+async function sampleOnce(
+  downloader: Downloader,
+  server: MemoryServer,
+  { bucket, objects }: { readonly bucket: string; readonly objects: number },
+  folder: string,
+  name: string,
+): Promise<Staged> {
+  const target = join(folder, "target", `${name}-${downloader.name.replaceAll(" ", "-")}`);
+  await server.counts();
+  const cost = await measureDownload(downloader, { ...server.place, bucket }, target, folder);
+  const { list, get, range, head, other } = await server.counts();
+  const entries = await readdir(target, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).length;
+  if (files !== objects) throw new Error(`${downloader.name} has brought ${files} of ${objects} objects.`);
+  await rm(target, { recursive: true });
+  return { ...cost, listings: list, gets: get + range, others: head + other };
+}
+
+interface MemoryServer extends AsyncDisposable {
+  readonly place: Omit<S3Place, "bucket">;
+  /** What was asked for since the last call. */
+  counts(): Promise<Record<"list" | "get" | "range" | "head" | "other", number>>;
+}
+
+async function startMemoryServer(buckets: readonly string[]): Promise<MemoryServer> {
+  const program = join(import.meta.dirname, "memory-s3-server.ts");
+  const child = spawn(process.execPath, [program, ...buckets], { stdio: ["pipe", "pipe", "inherit"] });
+  const [port] = (await once(createInterface(child.stdout), "line")) as [string];
+  const endpoint = `http://127.0.0.1:${port}`;
+  return {
+    place: { endpoint, accessKeyId: "bench", secretAccessKey: "bench" },
+    counts: async () => {
+      const answer = await fetch(`${endpoint}/_counts`);
+      return (await answer.json()) as Record<"list" | "get" | "range" | "head" | "other", number>;
+    },
+    async [Symbol.asyncDispose]() {
+      child.stdin.end();
+      if (child.exitCode === null) await once(child, "exit");
+    },
+  };
+}
