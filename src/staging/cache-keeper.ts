@@ -5,6 +5,12 @@ import type { ObjectPool } from "./object-pool.ts";
 /** Of the space that is free or the cache's own at the start, what the cache may take unless it is told otherwise. */
 const DEFAULT_SHARE = 0.5;
 
+/**
+ * Of a selection whose bucket changes, how many trees are kept that no run uses. Their objects are the same but for
+ * what changed; the names alone would fill the disk, which the budget does not see.
+ */
+const TREES_PER_SCOPE = 3;
+
 export interface KeeperParts {
   readonly pool: ObjectPool;
   readonly trees: DataTrees;
@@ -24,11 +30,12 @@ export class CacheKeeper {
   /** Tree by the run that uses it. */
   readonly #held = new Map<string, string>();
   #maxBytes: number;
-  #making: Promise<void> | undefined;
+  #isMakingRoom = false;
+  #lastWork: Promise<void> = Promise.resolve();
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
-    this.#maxBytes = parts.maxBytes ?? Infinity;
+    this.#maxBytes = parts.maxBytes ?? Number.MAX_SAFE_INTEGER;
   }
 
   get maxBytes(): number {
@@ -62,12 +69,28 @@ export class CacheKeeper {
 
   /** Begins to make room where there is more than may be. */
   keepWithin(): void {
-    if (this.#parts.pool.sizeBytes <= this.#maxBytes || this.#making !== undefined) return;
-    this.#making = this.#makeRoom(this.#maxBytes)
-      .catch((error: unknown) => this.#parts.onTrouble(error))
-      .finally(() => {
-        this.#making = undefined;
-      });
+    if (this.#parts.pool.sizeBytes <= this.#maxBytes || this.#isMakingRoom) return;
+    this.#isMakingRoom = true;
+    this.#begin(async () => {
+      // From here on whatever grows asks anew.
+      this.#isMakingRoom = false;
+      await this.#makeRoom(this.#maxBytes);
+    });
+  }
+
+  /** Begins to remove what a selection showed long ago. */
+  keepNewest(scope: string): void {
+    this.#begin(async () => {
+      const { trees, temporary } = this.#parts;
+      const kept = (await trees.list(scope)).filter(({ path }) => !this.#isHeld(path));
+      const old = kept.slice(0, Math.max(0, kept.length - TREES_PER_SCOPE));
+      for (const { path } of old) if (!this.#isHeld(path)) await trees.remove(path, temporary);
+    });
+  }
+
+  /** After what was begun before. */
+  #begin(work: () => Promise<void>): void {
+    this.#lastWork = this.#lastWork.then(work).catch((error: unknown) => this.#parts.onTrouble(error));
   }
 
   /** Removes everything that no live run uses. Gives the bytes that came free. */
@@ -80,9 +103,9 @@ export class CacheKeeper {
     return Math.max(0, before - pool.sizeBytes);
   }
 
-  /** Resolves when no room is being made. */
+  /** Resolves when everything that was begun is done. */
   async settled(): Promise<void> {
-    await this.#making;
+    await this.#lastWork;
   }
 
   async #makeRoom(limit: number): Promise<void> {

@@ -309,6 +309,7 @@ export class DataStaging {
       });
     } finally {
       this.#gathering.delete(order.scope);
+      this.#keeper.keepNewest(order.scope);
     }
   }
 }

@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { dirname, join } from "node:path";
 import { mkdir, rename, rm, rmdir, utimes } from "../base/world-files.ts";
 import type { StoredObject } from "../datastores/datastore.ts";
+import { codeOf } from "../datastores/file-trouble.ts";
 import { keyToPath } from "../datastores/key-path.ts";
 import { diskBytes, isUndamaged, namesIn, rest } from "./object-pool.ts";
 
@@ -62,10 +63,10 @@ export class DataTrees {
     await utimes(path, now, now);
   }
 
-  /** All of them, the longest unused first. */
-  async list(): Promise<KeptTree[]> {
+  /** All of them, or those of one selection, the longest unused first. */
+  async list(only?: string): Promise<KeptTree[]> {
     const kept: KeptTree[] = [];
-    for (const scope of await namesIn(this.#root)) {
+    for (const scope of only === undefined ? await namesIn(this.#root) : [only]) {
       for (const name of await namesIn(join(this.#root, scope))) {
         const path = this.path(scope, name);
         const facts = await stat(path).catch(() => undefined); // Removed since the folder was read.
@@ -81,7 +82,12 @@ export class DataTrees {
    */
   async remove(path: string, temporary: string): Promise<number> {
     const aside = join(temporary, randomUUID());
-    await rename(path, aside);
+    try {
+      await rename(path, aside);
+    } catch (error) {
+      if (codeOf(error) === "ENOENT") return 0; // Somebody else removed it.
+      throw error;
+    }
     // Another tree of the scope may be there, or come at this moment.
     await rmdir(dirname(path)).catch(() => undefined);
     const sizeBytes = await soleBytes(filesOf(aside));

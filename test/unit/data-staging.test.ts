@@ -215,6 +215,24 @@ test("more than the budget is staged all the same, and goes when the run has end
   expect(existsSync(join(bundle.home, tree))).toBe(false);
 });
 
+test("of a bucket that changes again and again the last trees are kept, and those that runs use", async () => {
+  const view = { name: "links", leansOnTree: true, show: async () => {}, isShown: async () => true };
+  const links = { view: { ...view, showAgain: async () => {} }, refused: [] };
+  await using bundle = await stagingHome({ view: links });
+  bundle.put(THREE);
+  const { tree } = await bundle.stage("held");
+  for (let day = 1; day <= 8; day += 1) {
+    bundle.put({ news: `of day ${day}` });
+    await bundle.stage(`day-${day}`);
+    await bundle.staging.release(`day-${day}`, bundle.place(`day-${day}`));
+  }
+  const scope = join(bundle.home, tree, "..");
+  await expect.poll(async () => (await readdir(scope)).length).toBeLessThanOrEqual(5);
+  expect(existsSync(join(bundle.home, tree, "files", "a.gz"))).toBe(true);
+  bundle.asked();
+  expect(await bundle.stage("last")).toMatchObject({ objects: 4, cachedObjects: 4 });
+});
+
 test("clearing removes what no run uses", async () => {
   await using bundle = await stagingHome();
   bundle.put(THREE);
