@@ -17,8 +17,6 @@ export const routePaths = {
   removeEnvironment: { method: "DELETE", path: "/api/v1/environments/{id}" },
   showCache: { method: "GET", path: "/api/v1/cache" },
   clearCache: { method: "DELETE", path: "/api/v1/cache" },
-  showCache: { method: "GET", path: "/api/v1/cache" },
-  clearCache: { method: "DELETE", path: "/api/v1/cache" },
   listFrameworks: { method: "GET", path: "/api/v1/frameworks" },
   planRetention: { method: "GET", path: "/api/v1/retention" },
   listResults: { method: "GET", path: "/api/v1/runs/{id}/results" },

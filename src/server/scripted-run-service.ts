@@ -158,10 +158,6 @@ export class ScriptedRunService implements RunService {
     return null;
   }
 
-  stagingOf(): null {
-    return null;
-  }
-
   processTrackingOf(): string | null {
     return null;
   }

@@ -69,33 +69,6 @@ export interface CacheService {
   clear(): Promise<number>;
 }
 
-export interface StagingFigures {
-  readonly objects: number;
-  readonly sizeBytes: number;
-  readonly wantedObjects: number;
-  readonly wantedBytes: number;
-  readonly isListed: boolean;
-  readonly bytesPerSecond: number;
-  readonly secondsLeft: number | null;
-}
-
-/** What the routes need of the cache of training data. */
-export interface CacheService {
-  figures(): {
-    readonly objects: number;
-    readonly sizeBytes: number;
-    readonly maxBytes: number;
-    readonly heldTrees: number;
-    readonly hitObjects: number;
-    readonly hitBytes: number;
-    readonly missObjects: number;
-    readonly missBytes: number;
-  };
-  view(): Promise<{ readonly name: string; readonly refused: readonly string[] }>;
-  /** Removes what no live run uses. Gives the bytes that came free. */
-  clear(): Promise<number>;
-}
-
 /**
  * What the routes need of the control plane, and no more. Every method that names a run rejects with `run_not_found`
  * when there is none.
@@ -105,8 +78,6 @@ export interface RunService {
   deviceKindOf(run: Run): string;
   /** By what means the run's processes are kept together; null while none of it runs. */
   processTrackingOf(run: Run): string | null;
-  /** How far the run's training data is; null unless it is on its way. */
-  stagingOf(run: Run): StagingFigures | null;
   /** How far the run's training data is; null unless it is on its way. */
   stagingOf(run: Run): StagingFigures | null;
   submit(request: SubmitRequest, signal: AbortSignal): Promise<{ readonly run: Run; readonly created: boolean }>;
