@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Run } from "../domain/run.ts";
+import { ATTEMPTS_FOLDER } from "./past-logs.ts";
 import { CHECKPOINT_FOLDER, learnerDirectory, learnersOf, TRAINING_LOG, type RunDirectory } from "./run-directory.ts";
 
 /** The last object of a run's folder: whoever sees it knows that all others are there and verified. */
@@ -35,8 +36,8 @@ export function resultFolders(
     { path: directory.checkpoints, prefix: `${own}${CHECKPOINT_FOLDER}/`, holdsLogs: false, keyOf: (path) => path },
     // N/learner-K/..., as the attempt had them.
     {
-      path: join(directory.root, "attempts"),
-      prefix: `${run.id}/attempts/`,
+      path: join(directory.root, ATTEMPTS_FOLDER),
+      prefix: `${run.id}/${ATTEMPTS_FOLDER}/`,
       holdsLogs: false,
       keyOf: (path) => logKey(path, path.split("/").slice(2).join("/")),
     },
