@@ -93,7 +93,11 @@ export function createDuties(parts: DutyParts): Duties {
     ...parts,
     book,
     machineTime,
-    companions: [timeLimit({ ...parts, book, machineTime, endProgram }), ...parts.companions, ...(parts.companionsWith?.(book) ?? [])],
+    companions: [
+      timeLimit({ ...parts, book, machineTime, endProgram }),
+      ...parts.companions,
+      ...(parts.companionsWith?.(book) ?? []),
+    ],
     retryDelayMs: (parts.attemptRules ?? PLAIN_RULES).retryDelayMs,
     onDevicesFree: (id) => scheduler.release(id),
     onWaiting: (run) => {

@@ -134,9 +134,7 @@ const STORIES = {
 /** Ended as it should have, or as failed for a cause that the disk explains. */
 function expectTruth(run: Run, states: readonly Run["state"][]): void {
   if (run.state !== "failed") return expect(states).toContain(run.state);
-  expect(["disk_full", "start_failed", "results_not_stored"]).toContain(
-    run.failure?.cause,
-  );
+  expect(["disk_full", "start_failed", "results_not_stored"]).toContain(run.failure?.cause);
   return undefined;
 }
 

@@ -3,7 +3,10 @@ import { viewBucket, viewRun } from "../run-view.ts";
 import type { RunService } from "../services.ts";
 import { requestSignal } from "../waiting.ts";
 
-export function resultRoutes(runs: RunService, closing: AbortSignal): Pick<RouteHandlers, "listResults" | "retryResults"> {
+export function resultRoutes(
+  runs: RunService,
+  closing: AbortSignal,
+): Pick<RouteHandlers, "listResults" | "retryResults"> {
   return {
     listResults: async ({ params: { id }, reply }) => {
       const run = await runs.get(id);
