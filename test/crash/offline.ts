@@ -1,4 +1,4 @@
-import { rename, rm } from "node:fs/promises";
+import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { systemClock } from "../../src/base/clock.ts";
@@ -32,11 +32,19 @@ export async function toSchema(home: string, known: readonly string[]): Promise<
       );
     }
     database.exec("insert into main.run_name (rowid, name) select rowid, name from newer.run_name");
+    await writeDefinitions(database, home);
     database.exec("detach newer; pragma wal_checkpoint(truncate)");
   }
   for (const suffix of ["", "-wal", "-shm"]) await rm(path + suffix, { force: true });
   await rename(old, path);
   for (const suffix of ["-wal", "-shm"]) await rm(old + suffix, { force: true });
+}
+
+/** Programs before 0005 had every model definition in a file. */
+async function writeDefinitions(database: DatabaseSync, home: string): Promise<void> {
+  for (const { sha256, zip } of database.prepare("select sha256, zip from newer.definition").all()) {
+    await writeFile(join(home, "definitions", `${String(sha256)}.zip`), zip as Uint8Array);
+  }
 }
 
 function columnsOf(database: DatabaseSync, schema: string, table: string): string[] {
