@@ -45,7 +45,7 @@ export interface RangeReads {
   readRange(request: RangeRequest, sink: RangeSink, signal: AbortSignal): Promise<RangeOutcome>;
 }
 
-export function hasRangeReads(store: DataStore): store is DataStore & RangeReads {
+function hasRangeReads(store: DataStore): store is DataStore & RangeReads {
   return "readRange" in store;
 }
 

@@ -88,7 +88,7 @@ class HmacKey {
 }
 
 /** Everything but letters, digits and `-._~` as bytes of UTF-8; half characters, which cannot be sent, are replaced. */
-export function escapeUri(text: string): string {
+function escapeUri(text: string): string {
   const escaped = encodeURIComponent(text.toWellFormed());
   return /[!'()*]/.test(escaped) ? escaped.replace(/[!'()*]/g, percent) : escaped;
 }
