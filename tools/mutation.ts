@@ -60,7 +60,7 @@ function mutantsOf(source: string): readonly Mutant[] {
   const mutants: Mutant[] = [];
   let isType = false;
   for (const [index, line] of lines.entries()) {
-    if (/^(?:export )?(?:interface|type) /.test(line)) isType = !/;$/.test(line);
+    if (/^(?:export )?(?:interface|type) /.test(line)) isType = !line.endsWith(";");
     const isCode = !isType && !/^\s*(?:\/\/|\/\*|\*|import\b)/.test(line);
     if (line.startsWith("}")) isType = false;
     if (!isCode) continue;
