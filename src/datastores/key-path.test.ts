@@ -76,3 +76,12 @@ test("keys are ordered by their bytes", () => {
     "😀",
   ]);
 });
+
+test.each([
+  ["", "names nothing"],
+  ["/", "names nothing"],
+  ["/etc/passwd", "begins with '/' and would lead out of the folder"],
+  ["a//b", "has an empty part ('//'), which a path cannot keep"],
+])("the refusal of '%s' names its own reason", (key, reason) => {
+  expect(keyToPath(key)).toEqual({ kind: "refused", reason });
+});
