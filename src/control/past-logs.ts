@@ -5,7 +5,7 @@ import type { Run } from "../domain/run.ts";
 import { learnerDirectory, learnersOf, type RunDirectory } from "./run-directory.ts";
 
 /** In the run directory and in the run's folder of the results bucket: the logs of past attempts, a folder for each. */
-const ATTEMPTS_FOLDER = "attempts";
+export const ATTEMPTS_FOLDER = "attempts";
 
 /** The folders of an attempt's learners, once another attempt has begun. */
 function pastFolder(directory: RunDirectory, attempt: number): string {
