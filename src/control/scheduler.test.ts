@@ -147,3 +147,25 @@ test("a deferred run that is withdrawn is admitted no more", () => {
   scheduler.admit("retried");
   expect([granted, scheduler.explain("retried")]).toEqual([[], null]);
 });
+
+test("a run that is put into the queue twice keeps its place and starts once", () => {
+  const grants: string[] = [];
+  const scheduler = new Scheduler(slots(1), ({ id }) => grants.push(id));
+  const [first, second] = ["first", "second"].map((id) => ({ id, devices: 1, kind: "cpu_slot" }) as const);
+  for (const waiting of [first, second, first]) if (waiting !== undefined) scheduler.enqueue(waiting);
+  scheduler.schedule();
+  if (first !== undefined) scheduler.enqueue(first);
+  scheduler.release("first");
+  scheduler.release("second");
+  expect(grants).toEqual(["first", "second"]);
+});
+
+test("a run that is admitted waits no longer for its next attempt, and starts at once where it can", () => {
+  const grants: string[] = [];
+  const scheduler = new Scheduler(slots(1), ({ id }) => grants.push(id));
+  scheduler.defer({ id: "again", devices: 1, kind: "cpu_slot" }, new Date(0));
+  expect(scheduler.explain("again")).toMatchObject({ position: 1 });
+  scheduler.admit("again");
+  expect(grants).toEqual(["again"]);
+  expect(scheduler.explain("again")).toBeNull();
+});
