@@ -126,7 +126,7 @@ const STORIES = {
       }
       expectTruth(await bundle.untilEnded(first.id), ["canceled"]);
       await ask(() => bundle.control.runs.remove(first.id, admin));
-      expect((await bundle.control.runs.restore(first.id, admin)).deletedAt).toBeNull();
+      expect((await ask(() => bundle.control.runs.restore(first.id, admin))).deletedAt).toBeNull();
     },
   },
 } as const;
