@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { withMethods } from "../fixtures/with-methods.ts";
 import { stagingHome } from "../fixtures/staging-home.ts";
 
+const live = new AbortController().signal;
 const THREE = { "a.gz": "aaa", "x/b.gz": "bb", "x/c.txt": "c" };
 
 test("what came once is listed and not asked for again", async () => {
@@ -231,6 +232,60 @@ test("of a bucket that changes again and again the last trees are kept, and thos
   expect(existsSync(join(bundle.home, tree, "files", "a.gz"))).toBe(true);
   bundle.asked();
   expect(await bundle.stage("last")).toMatchObject({ objects: 4, cachedObjects: 4 });
+});
+
+test("what is fetched ahead needs no download when its run starts", async () => {
+  await using bundle = await stagingHome();
+  bundle.put(THREE);
+  expect(await bundle.staging.fetchAhead(bundle.wanted(), 1000, live)).toBe(6);
+  bundle.asked();
+  expect(await bundle.stage("one")).toMatchObject({ cachedObjects: 3 });
+  expect(bundle.asked()).toEqual({ list: 1 });
+});
+
+test("more than the cache may take is not fetched ahead", async () => {
+  await using bundle = await stagingHome();
+  bundle.put(THREE);
+  await expect(bundle.staging.fetchAhead(bundle.wanted(), 5, live)).rejects.toThrow("It is more than 5 B.");
+});
+
+test("whoever fetches ahead steps back for a run with other data, not for one that waits for the same", async () => {
+  await using bundle = await stagingHome();
+  bundle.put({ "ahead/a": "a", "other/b": "b" });
+  const isAsked = Promise.withResolvers<void>();
+  let silences = 1;
+  bundle.server.faults = ({ operation, key }) => {
+    if (operation !== "get" || key !== "ahead/a" || silences === 0) return undefined;
+    silences -= 1;
+    isAsked.resolve();
+    return { kind: "silence" };
+  };
+  const ahead = bundle.staging.fetchAhead(bundle.wanted({ prefix: "ahead/" }), 1000, live);
+  await isAsked.promise;
+  const same = bundle.stage("same", { prefix: "ahead/" });
+  await bundle.stage("other", { prefix: "other/" });
+  expect(await ahead).toBeUndefined();
+  expect(await same).toMatchObject({ objects: 1, cachedObjects: 0 });
+});
+
+test("a run that loads says how far it is", async () => {
+  await using bundle = await stagingHome();
+  bundle.put(THREE);
+  const isAsked = Promise.withResolvers<void>();
+  const goOn = new AbortController();
+  bundle.server.faults = ({ operation, key }) => {
+    if (operation !== "get" || key !== "x/c.txt") return undefined;
+    isAsked.resolve();
+    return { kind: "silence" };
+  };
+  const loading = bundle.stage("one", {}, goOn.signal);
+  await isAsked.promise;
+  await expect
+    .poll(() => bundle.staging.progressOf("one"))
+    .toMatchObject({ objects: 2, sizeBytes: 5, wantedObjects: 3, wantedBytes: 6, isListed: true });
+  goOn.abort(new Error("enough"));
+  await expect(loading).rejects.toThrow("enough");
+  expect(bundle.staging.progressOf("one")).toBeNull();
 });
 
 test("clearing removes what no run uses", async () => {
