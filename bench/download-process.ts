@@ -39,6 +39,7 @@ async function* wanted(aborted: AbortSignal): AsyncGenerator<Wanted> {
   }
 }
 
+const startMs = performance.now();
 let arrived = 0;
 const budget = new TransferBudget(limits, systemClock);
 for await (const outcome of downloadObjects(store, wanted, { budget, signal })) {
@@ -46,4 +47,4 @@ for await (const outcome of downloadObjects(store, wanted, { budget, signal })) 
   arrived += 1;
 }
 await store.close();
-process.stdout.write(`${arrived}\n`);
+process.stdout.write(`${arrived} objects in ${performance.now() - startMs} ms\n`);

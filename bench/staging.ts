@@ -118,12 +118,15 @@ async function compare(
     const { listings = 0, gets = 0, others = 0 } = mine[0] ?? {};
     report.fact(`${shape.name}, ${name}, requests`, `${listings} LIST + ${gets} GET + ${others} others`);
   }
+  const warm = pluck(samples[0] ?? [], "warmMs");
+  report.samples(`${shape.name}, trainyard, started before`, "ms", warm);
   const [ours = [], ...theirs] = samples.map((each) => pluck(each, "wallMs"));
   const medians = theirs.map((each) => median(each));
   const best = medians.indexOf(Math.min(...medians));
   if (best < 0) return;
   const name = `${shape.name}: as fast as the best of them (${downloaders[best + 1]?.name})`;
   report.estimate(name, " x", ratioOf(theirs[best] ?? [], ours), atLeast(1));
+  report.estimate(`${name}, started before`, " x", ratioOf(theirs[best] ?? [], warm), atLeast(1));
 }
 
 async function sampleOnce(
