@@ -1,6 +1,5 @@
 import type { Clock } from "../base/clock.ts";
 import type { DataStores } from "../datastores/data-stores.ts";
-import type { Run } from "../domain/run.ts";
 import type { Credentials } from "../domain/training-spec.ts";
 import type { DataStaging } from "../staging/data-staging.ts";
 import type { Store } from "../store/store.ts";
@@ -46,9 +45,8 @@ export async function keepFetchingAhead(parts: PrefetcherParts, signal: AbortSig
     if (next === undefined) continue;
     const taken = fetched.values().reduce((sum, sizeBytes) => sum + sizeBytes, 0);
     const leftBytes = parts.staging.figures().maxBytes * SHARE_AHEAD - taken;
-    const run = leftBytes > 0 ? await parts.store.findRun(next) : undefined;
-    if (run === undefined) continue;
-    const sizeBytes = await fetchFor(parts, run, leftBytes, signal);
+    if (leftBytes <= 0) continue;
+    const sizeBytes = await fetchFor(parts, next, leftBytes, signal);
     // Undefined: somebody's program could start; the run is tried again when it has its data.
     if (sizeBytes !== undefined) fetched.set(next, sizeBytes);
   }
@@ -56,18 +54,19 @@ export async function keepFetchingAhead(parts: PrefetcherParts, signal: AbortSig
 
 async function fetchFor(
   parts: PrefetcherParts,
-  run: Run,
+  runId: string,
   limitBytes: number,
   signal: AbortSignal,
 ): Promise<number | undefined> {
-  if (run.spec.data === null) return 0;
   try {
-    const credentials = await parts.openCredentials(run.id);
+    const run = await parts.store.findRun(runId);
+    if (run === undefined || run.spec.data === null) return 0;
+    const credentials = await parts.openCredentials(runId);
     return await useData(parts, run, credentials, async (wanted) =>
       parts.staging.fetchAhead(wanted, limitBytes, signal),
     );
   } catch (error) {
-    if (!signal.aborted) parts.log.info({ runId: run.id, error: messageOf(error) }, "data was not fetched ahead");
+    if (!signal.aborted) parts.log.info({ runId, error: messageOf(error) }, "data was not fetched ahead");
     return 0;
   }
 }
