@@ -1,14 +1,20 @@
 import type { z } from "zod";
 import type { Problem } from "../contract/problem.ts";
-import { LOG_COMPLETE_HEADER, LOG_SIZE_HEADER, RUN_ATTEMPT_HEADER, routePaths } from "../contract/route-paths.ts";
+import {
+  LOG_COMPLETE_HEADER,
+  LOG_NEXT_HEADER,
+  LOG_SIZE_HEADER,
+  RUN_ATTEMPT_HEADER,
+  routePaths,
+} from "../contract/route-paths.ts";
 import type { RouteName, routes } from "../contract/routes.ts";
 import type { RunView } from "../contract/run.ts";
 import { refusedBy, unexpectedAnswer, unreachable } from "./client-error.ts";
 import type { Fetch, FetchResponse } from "./transport.ts";
 
 type Routes = typeof routes;
-/** The routes whose answer is JSON; the other two have methods of their own. */
-export type CallName = Exclude<RouteName, "submitRun" | "readLog">;
+/** The routes whose answer is JSON; of the others, those that this client uses have methods of their own. */
+export type CallName = Exclude<RouteName, "submitRun" | "readLog" | "followLog">;
 
 type Part<N extends CallName, K extends string> = Routes[N] extends Record<K, infer S extends z.ZodType> ? S : never;
 
@@ -53,6 +59,8 @@ export interface LogRequest {
 
 export interface LogPart {
   readonly bytes: Uint8Array;
+  /** The offset behind the bytes; further than they are long where the middle of the log was dropped. */
+  readonly next: number;
   /** The log's size when the server answered. */
   readonly sizeBytes: number;
   /** No byte will follow `sizeBytes`. */
@@ -134,7 +142,8 @@ export function createClient(options: ClientOptions): Client {
       if (Number.isNaN(sizeBytes)) throw unexpectedAnswer(url, `the log came without '${LOG_SIZE_HEADER}'`);
       const isComplete = response.headers.get(LOG_COMPLETE_HEADER) === "true";
       const presentAttempt = Number(response.headers.get(RUN_ATTEMPT_HEADER) ?? 1);
-      return { bytes, sizeBytes, isComplete, presentAttempt };
+      const next = Number(response.headers.get(LOG_NEXT_HEADER) ?? query.offset + bytes.length);
+      return { bytes, next, sizeBytes, isComplete, presentAttempt };
     },
   };
 }

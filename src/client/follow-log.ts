@@ -25,7 +25,7 @@ export async function* followLog(client: Client, id: string, options: FollowOpti
     const part = await persist(() => client.readLog(id, ask), options);
     attempt ??= part.presentAttempt;
     if (part.bytes.length > 0) {
-      offset += part.bytes.length;
+      offset = part.next;
       yield part.bytes;
     }
     if (!part.isComplete || offset < part.sizeBytes) continue;
@@ -46,7 +46,7 @@ export async function* readLogToNow(
   for (;;) {
     const part = await persist(() => client.readLog(id, { offset, learner, attempt, signal }), options);
     if (part.bytes.length === 0) return;
-    offset += part.bytes.length;
+    offset = part.next;
     yield part.bytes;
     if (offset >= part.sizeBytes) return;
   }

@@ -11,6 +11,7 @@ export const routePaths = {
   deleteRun: { method: "DELETE", path: "/api/v1/runs/{id}" },
   restoreRun: { method: "POST", path: "/api/v1/runs/{id}/restore" },
   readLog: { method: "GET", path: "/api/v1/runs/{id}/log" },
+  followLog: { method: "GET", path: "/api/v1/runs/{id}/logs" },
   listEvents: { method: "GET", path: "/api/v1/runs/{id}/events" },
   listEnvironments: { method: "GET", path: "/api/v1/environments" },
   buildEnvironment: { method: "POST", path: "/api/v1/environments" },
@@ -25,6 +26,7 @@ export const routePaths = {
 
 /** Headers of the log route, in one spelling for both ends. */
 export const LOG_SIZE_HEADER = "trainyard-log-size";
+export const LOG_NEXT_HEADER = "trainyard-log-next";
 export const LOG_COMPLETE_HEADER = "trainyard-log-complete";
 export const RUN_ATTEMPT_HEADER = "trainyard-run-attempt";
 export const MANIFEST_HEADER = "trainyard-manifest";

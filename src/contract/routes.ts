@@ -160,7 +160,9 @@ export const routes = {
     description:
       "The raw bytes from `offset` (or a `Range: bytes=A-B` header, answered with 206). With `waitSeconds` and nothing to send yet, the answer " +
       "waits for bytes or for the end of the log. `Trainyard-Log-Size` is the size now; `Trainyard-Log-Complete: true` says that no byte will " +
-      "follow after those. A range takes the place of `offset` and `limit`. Without `attempt` it is the run's present one.",
+      "follow after those. A range takes the place of `offset` and `limit`. Without `attempt` it is the run's present one. " +
+      "`Trainyard-Log-Next` is the offset behind the body, to ask for next: where the middle of a log that grew beyond its limit was dropped, the " +
+      "body is a line that says so, and the offset is where the log goes on. Secrets of the run are masked by as many asterisks.",
     access: "token",
     body: "none",
     params: RunParams,
@@ -173,6 +175,27 @@ export const routes = {
     }),
     headers: z.object({ range: z.string().max(200).optional() }),
     answers: { 200: null, 206: null, 404: Problem, 416: Problem },
+  },
+  followLog: {
+    operationId: "followLog",
+    ...routePaths.followLog,
+    summary: "Follow the training log as Server-Sent Events",
+    description:
+      "`text/event-stream`. Every event has the id `ATTEMPT:OFFSET`, the byte offset behind it; `Last-Event-ID` goes on from there, across " +
+      "lost connections and restarts of the server. Events: `text` (data: a JSON string), `bytes` (base64 of what is no UTF-8), `dropped` " +
+      "(JSON: the middle is gone up to `to`, and `text` is a line to show), `emptied` (the program emptied its log; it begins anew at offset 0), `attempt` (JSON: the " +
+      "attempt whose log begins now), `end` (no byte will follow). `tail` begins with the last lines, `offset` at a byte.",
+    access: "token",
+    body: "none",
+    params: RunParams,
+    query: z.object({
+      offset: z.coerce.number().int().min(0).optional(),
+      tail: z.coerce.number().int().min(0).max(100_000).optional(),
+      learner: z.coerce.number().int().min(1).max(10_000).default(1),
+      attempt: z.coerce.number().int().min(1).max(10_000).optional(),
+    }),
+    headers: z.object({ "last-event-id": z.string().max(100).optional() }),
+    answers: { 200: null, 404: Problem },
   },
   listEvents: {
     operationId: "listEvents",
@@ -268,4 +291,10 @@ export const routes = {
 
 export type RouteName = keyof typeof routes;
 
-export { LOG_COMPLETE_HEADER, LOG_SIZE_HEADER, MANIFEST_HEADER, RUN_ATTEMPT_HEADER } from "./route-paths.ts";
+export {
+  LOG_COMPLETE_HEADER,
+  LOG_NEXT_HEADER,
+  LOG_SIZE_HEADER,
+  MANIFEST_HEADER,
+  RUN_ATTEMPT_HEADER,
+} from "./route-paths.ts";

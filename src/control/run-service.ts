@@ -22,6 +22,7 @@ import type { Credentials, TrainingSpec } from "../domain/training-spec.ts";
 import type { Engine } from "../engines/engine.ts";
 import type { EnvironmentCatalogue } from "../environments/environment.ts";
 import { waitForGrowth } from "../logs/log-file.ts";
+import type { LogFacts } from "../logs/log-hub.ts";
 import { readManifest } from "../manifest/read-manifest.ts";
 import type { ProgressFigures } from "../staging/staging-progress.ts";
 import type { NewRun, RunEvent, RunPage, RunQuery, Store } from "../store/store.ts";
@@ -41,6 +42,7 @@ import { refuseMissingEnvironment } from "./run-environment.ts";
 import { learnerFolderOf } from "./past-logs.ts";
 import { runDirectory, TRAINING_LOG } from "./run-directory.ts";
 import type { Scheduler } from "./scheduler.ts";
+import { SecretMasks } from "./secret-masks.ts";
 import { hasEndedBefore, withStopRequest } from "./stop-request.ts";
 import type { Trash } from "./trash.ts";
 
@@ -86,9 +88,11 @@ export interface RunServiceParts {
 /** What can be asked of runs and done to them, for every surface. All methods may be called at once. */
 export class RunService {
   readonly #parts: RunServiceParts;
+  readonly #masks: SecretMasks;
 
   constructor(parts: RunServiceParts) {
     this.#parts = parts;
+    this.#masks = new SecretMasks(async (id) => parts.openCredentials(id));
   }
 
   /** What a device of the run is on this machine. */
@@ -281,7 +285,7 @@ export class RunService {
     id: string,
     learner: number,
     attempt?: number,
-  ): Promise<{ readonly path: string; readonly isComplete: boolean; readonly presentAttempt: number }> {
+  ): Promise<LogFacts> {
     const run = await this.#parts.book.get(id);
     const { learners } = run.spec;
     if (learner > learners) {
@@ -295,7 +299,8 @@ export class RunService {
       throw requestInvalid(`Run '${id}' has no attempt ${number}.`, `It is at attempt ${run.attempt}.`);
     }
     const path = join(learnerFolderOf(runDirectory(this.#parts.home, id), run, number, learner), TRAINING_LOG);
-    return { path, isComplete: isLogComplete(run) || number < run.attempt, presentAttempt: run.attempt };
+    const isComplete = isLogComplete(run) || number < run.attempt;
+    return { path, mask: await this.#masks.of(id), isComplete, presentAttempt: run.attempt, version: run.version };
   }
 
   /** Resolves when the log is longer than `fromByte` or complete, whichever comes first. */

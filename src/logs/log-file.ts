@@ -75,7 +75,8 @@ export async function readTail(path: string, lines: number, maxBytes: number): P
   }
 }
 
-function lastLines(bytes: Buffer, isCut: boolean, count: number): string[] {
+/** The last `count` lines of what was read; `isCut` says that it begins in the middle of the file. */
+export function lastLines(bytes: Buffer, isCut: boolean, count: number): string[] {
   const text = (isCut ? fromWholeCharacter(bytes) : bytes).toString("utf8");
   const lines = text.split("\n");
   if (lines.at(-1) === "") lines.pop();
@@ -96,7 +97,8 @@ function lastState(line: string): string {
   return line.split("\r").findLast((state) => state !== "") ?? "";
 }
 
-async function openRegularFile(path: string): Promise<{ handle: FileHandle; sizeBytes: number } | null> {
+/** A file to read, and its size; null where there is none, or something else stands in its place. The caller closes it. */
+export async function openRegularFile(path: string): Promise<{ handle: FileHandle; sizeBytes: number } | null> {
   // O_NONBLOCK: opening a pipe that somebody put in the log's place must not wait for a writer.
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const handle = await open(path, flags).catch(absent);
@@ -130,31 +132,9 @@ interface Changes extends Disposable {
   next(signal: AbortSignal): Promise<void>;
 }
 
-/** Watches the folder, not the file, so that the file may appear later. */
 function watchFile(path: string): Changes {
   let wake = (): void => {};
-  let timer: NodeJS.Timeout | undefined;
-  let watcher = watchFolder();
-  if (watcher === undefined) poll();
-
-  function watchFolder(): FSWatcher | undefined {
-    try {
-      return watch(dirname(path), { persistent: false }, (_type, changed) => {
-        if (changed === null || changed === basename(path)) wake();
-      }).on("error", poll);
-    } catch {
-      // No such folder yet, or the system's limit of watches is reached. Looking now and then still finds the bytes.
-      return undefined;
-    }
-  }
-
-  function poll(): void {
-    timer ??= setInterval(() => {
-      watcher ??= watchFolder();
-      wake();
-    }, POLL_MS).unref();
-  }
-
+  const watching = watchLog(path, () => wake());
   return {
     next: (signal) =>
       new Promise<void>((resolve, reject) => {
@@ -166,9 +146,44 @@ function watchFile(path: string): Changes {
         signal.addEventListener("abort", stop, { once: true });
       }),
     [Symbol.dispose]: () => {
+      watching[Symbol.dispose]();
+      wake();
+    },
+  };
+}
+
+/**
+ * Calls back after each change of the file, which may appear later, until disposed. The kernel wakes us; only where it
+ * cannot (no folder yet, no watches left) it is once a second, whether something changed or not.
+ */
+export function watchLog(path: string, onChange: () => void): Disposable {
+  let timer: NodeJS.Timeout | undefined;
+  // The folder, not the file, so that the file may appear later.
+  let watcher = watchFolder();
+  if (watcher === undefined) poll();
+
+  function watchFolder(): FSWatcher | undefined {
+    try {
+      return watch(dirname(path), { persistent: false }, (_type, changed) => {
+        if (changed === null || changed === basename(path)) onChange();
+      }).on("error", poll);
+    } catch {
+      // No such folder yet, or the system's limit of watches is reached. Looking now and then still finds the bytes.
+      return undefined;
+    }
+  }
+
+  function poll(): void {
+    timer ??= setInterval(() => {
+      watcher ??= watchFolder();
+      onChange();
+    }, POLL_MS).unref();
+  }
+
+  return {
+    [Symbol.dispose]: () => {
       clearInterval(timer);
       watcher?.close();
-      wake();
     },
   };
 }

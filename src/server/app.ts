@@ -12,6 +12,7 @@ import { environmentRoutes } from "./routes/environments.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { frameworkRoutes } from "./routes/frameworks.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { logEventRoutes } from "./routes/log-events.ts";
 import { logRoutes } from "./routes/log.ts";
 import { retentionRoutes } from "./routes/retention.ts";
 import { resultRoutes } from "./routes/results.ts";
@@ -51,6 +52,7 @@ export function createApp(parts: AppParts): FastifyInstance {
     ...healthRoutes(version),
     ...runRoutes(runs, settings, closing.signal),
     ...logRoutes(runs, closing.signal),
+    ...logEventRoutes(runs, closing.signal),
     ...eventRoutes(runs),
     ...resultRoutes(runs, closing.signal),
     ...retentionRoutes(runs, closing.signal),

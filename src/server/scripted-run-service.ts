@@ -10,6 +10,8 @@ import { newRunId } from "../domain/run-id.ts";
 import { advance, amend, newRun, type Run, type RunChange } from "../domain/run.ts";
 import { isTerminal, type RunState } from "../domain/run-state.ts";
 import { waitForGrowth } from "../logs/log-file.ts";
+import type { LogFacts } from "../logs/log-hub.ts";
+import { SecretMask } from "../logs/secret-mask.ts";
 import type { ListQuery, ResultObjects, RunService, StoryEvent, SubmitRequest } from "./services.ts";
 import { NO_WISHES } from "../domain/training-spec.ts";
 
@@ -166,9 +168,13 @@ export class ScriptedRunService implements RunService {
     return run.state === "pending" ? { reason: "Waits for 1 device.", position: 1 } : null;
   }
 
-  async logFile(id: string, learner: number): Promise<{ path: string; isComplete: boolean; presentAttempt: number }> {
-    const { state, attempt } = this.#find(id);
-    return { path: this.#logPath(id, learner), isComplete: isTerminal(state), presentAttempt: attempt };
+  /** Never given away by logs. */
+  readonly secrets: string[] = [];
+
+  async logFile(id: string, learner: number): Promise<LogFacts> {
+    const { state, attempt, version } = this.#find(id);
+    const mask = new SecretMask(this.secrets);
+    return { path: this.#logPath(id, learner), mask, isComplete: isTerminal(state), presentAttempt: attempt, version };
   }
 
   async waitForLog(id: string, learner: number, fromByte: number, signal: AbortSignal): Promise<void> {

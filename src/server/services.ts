@@ -3,6 +3,7 @@ import type { DefinitionContent } from "../domain/definition-content.ts";
 import type { RetentionPlan } from "../control/retention-plan.ts";
 import type { Run } from "../domain/run.ts";
 import type { RunState } from "../domain/run-state.ts";
+import type { LogFacts } from "../logs/log-hub.ts";
 
 /** Checks the `Authorization` header as it came; rejects with `not_authenticated`. */
 export type Authenticate = (authorizationHeader: string | undefined) => Promise<Principal>;
@@ -102,11 +103,7 @@ export interface RunService {
   /** Why a pending run waits; null for any other. */
   waiting(run: Run): { readonly reason: string; readonly position: number } | null;
   /** `path` is made by the service from the id. `isComplete` says that no byte will follow what the file holds now. */
-  logFile(
-    id: string,
-    learner: number,
-    attempt?: number,
-  ): Promise<{ readonly path: string; readonly isComplete: boolean; readonly presentAttempt: number }>;
+  logFile(id: string, learner: number, attempt?: number): Promise<LogFacts>;
   /** Resolves once the log is longer than `fromByte`, or complete. */
   waitForLog(id: string, learner: number, fromByte: number, signal: AbortSignal, attempt?: number): Promise<void>;
   /** Everything that a manifest may name as its framework here, each name and version once. */
