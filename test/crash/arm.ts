@@ -1,9 +1,7 @@
-// Loaded into the real server before everything else (`node --import ./test/crash/arm.ts bin/trainyard serve`). Counts the
-// steps that change the world, and ends its own process with SIGKILL right before the one that it was told.
+// Loaded into the real server before everything else (`bundle.ts`). Counts the steps that change the world, and ends its own
+// process with SIGKILL right before the one that it was told.
 import { writeFileSync } from "node:fs";
-import { registerHooks } from "node:module";
 import { guardWorld, type Step } from "../../src/base/world.ts";
-import { plantedBug } from "./planted-bugs.ts";
 
 /** What the driver sends to a server that runs already. Answered with the same number once it counts. */
 export interface Arming {
@@ -46,16 +44,3 @@ process.on("message", (arming: Arming) => {
 // A driver that is gone leaves no server behind.
 process.once("disconnect", () => process.kill(process.pid, "SIGKILL"));
 process.channel?.unref();
-
-const bug = plantedBug(process.env["CRASH_PLANT"] ?? "");
-if (bug !== null) {
-  registerHooks({
-    load: (url, context, next) => {
-      const loaded = next(url, context);
-      if (!url.endsWith(bug.file)) return loaded;
-      const source = Buffer.from((loaded.source ?? "") as string).toString();
-      if (!source.includes(bug.right)) throw new Error(`${bug.file} has changed: '${bug.right}' is not in it.`);
-      return { ...loaded, source: source.replace(bug.right, bug.wrong) };
-    },
-  });
-}

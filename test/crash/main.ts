@@ -8,6 +8,7 @@ import { isAvailable } from "../../tools/requirements.ts";
 import { writeZip } from "../e2e/zip.ts";
 import { STORIES, type Story } from "./stories.ts";
 import { sweep, type Plan } from "./sweep.ts";
+import { bundleServer } from "./bundle.ts";
 import { sweepFromOutside } from "./outside.ts";
 import { measureRecovery } from "./recovery-time.ts";
 import { OUTSIDE, Tally } from "./tally.ts";
@@ -31,8 +32,11 @@ async function main(): Promise<void> {
     },
   });
   const tally = new Tally(process.stdout, values.verbose);
-  const parts = { place: await placeForWorlds(), zip: await smallZip(), tally, plant: values.plant };
-  await keepCompiledCode(parts.place);
+  const place = await placeForWorlds();
+  await using bundle = await bundleServer(place, values.plant);
+  const { program } = bundle;
+  const parts = { place, program, zip: await smallZip(), tally, plant: values.plant };
+  await keepCompiledCode(place, program);
   const isWhole = values.story === undefined && !values.outside && !values.recovery;
   if (isWhole || values.story !== undefined) {
     await tellStories(parts, storiesOf(values.story), plansFor(values));
@@ -44,14 +48,15 @@ async function main(): Promise<void> {
 }
 
 /** Node writes what it has compiled at a graceful end only, and the servers of the stories have none. */
-async function keepCompiledCode(place: string): Promise<void> {
-  await using world = await World.make(place, "");
+async function keepCompiledCode(place: string, program: string): Promise<void> {
+  await using world = await World.make(place, program);
   if (!(await world.start())) throw new Error(`The server does not start:\n${world.lastErrors}`);
   await world.server.end();
 }
 
 interface Parts {
   readonly place: string;
+  readonly program: string;
   readonly zip: Uint8Array<ArrayBuffer>;
   readonly tally: Tally;
   readonly plant: string;
@@ -95,8 +100,8 @@ async function killFromOutside({ tally, ...parts }: Parts, mostEach: number): Pr
   tally.told(OUTSIDE, performance.now() - startedMs);
 }
 
-async function timeRecovery({ tally, place, zip }: Parts, endedRuns: number): Promise<void> {
-  tally.recovered(await measureRecovery(place, zip, endedRuns));
+async function timeRecovery({ tally, place, program, zip }: Parts, endedRuns: number): Promise<void> {
+  tally.recovered(await measureRecovery(place, program, zip, endedRuns));
 }
 
 function plansFor(wanted: { at?: string; deep: boolean; plant: string }): () => Iterable<Plan> {

@@ -25,6 +25,7 @@ const CALLS = [
 export interface OutsideOptions {
   readonly story: Story;
   readonly place: string;
+  readonly program: string;
   readonly zip: Uint8Array<ArrayBuffer>;
   /** At most so many kills for each group of system calls. */
   readonly mostEach: number;
@@ -34,7 +35,7 @@ export interface OutsideOptions {
 
 /** Kills at the 1st, 2nd, 3rd, … call of each group while the story is told, until the story no longer makes so many. */
 export async function sweepFromOutside(options: OutsideOptions): Promise<void> {
-  await using world = await World.make(options.place, "");
+  await using world = await World.make(options.place, options.program);
   for (const calls of CALLS) {
     for (let n = 1; n <= options.mostEach; n += 1) {
       try {

@@ -31,10 +31,11 @@ export interface Recovery {
  */
 export async function measureRecovery(
   place: string,
+  program: string,
   zip: Uint8Array<ArrayBuffer>,
   endedRuns: number,
 ): Promise<Recovery> {
-  await using world = await World.make(place, "");
+  await using world = await World.make(place, program);
   await writeFile(join(world.home, "trainyard.yaml"), `devices: {cpu_slots: ${LIVE}}\nbuilds: {mode: off}\n`);
   hold(await world.start(), 14, "the server does not start");
   await world.server.kill();

@@ -1,20 +1,18 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFile, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Step } from "../../src/base/world.ts";
 import type { Arming } from "./arm.ts";
 
-const ROOT = join(import.meta.dirname, "..", "..");
-const ARM = join(import.meta.dirname, "arm.ts");
 const START_LIMIT_MS = 30_000;
 const END_LIMIT_MS = 15_000;
 
 export interface ServerOptions {
   readonly home: string;
-  /** The name of a bug of `planted-bugs.ts`; empty for none. */
-  readonly plant: string;
+  /** Of `bundle.ts`. */
+  readonly program: string;
   readonly arming: Arming;
 }
 
@@ -29,17 +27,17 @@ export class Server {
   errors = "";
 
   constructor(options: ServerOptions) {
-    const { home, arming } = options;
+    const { home, program, arming } = options;
     this.#report = `${home}.step.json`;
-    const args = ["--import", ARM, join(ROOT, "bin", "trainyard"), "serve", "--home", home, "--listen", "127.0.0.1:0"];
+    const args = [program, "serve", "--home", home, "--listen", "127.0.0.1:0"];
     const { PATH = "", HOME = "" } = process.env;
     const env = {
       PATH,
       HOME,
+      NODE_COMPILE_CACHE: join(dirname(program), "compiled"),
       CRASH_AT: String(arming.crashAt),
       CRASH_TEARS: arming.tears ? "1" : "0",
       CRASH_REPORT: this.#report,
-      CRASH_PLANT: options.plant,
     };
     this.#child = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "pipe", "ipc"] });
     this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => {

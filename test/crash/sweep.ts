@@ -14,7 +14,8 @@ export type Plan = readonly number[];
 export interface SweepOptions {
   readonly place: string;
   readonly zip: Uint8Array<ArrayBuffer>;
-  readonly plant: string;
+  /** The server, as `bundle.ts` made it. */
+  readonly program: string;
   /** The plans in their order; the sweep ends at the first whose first step is never reached. */
   readonly plans: Iterable<Plan>;
   readonly mostViolations: number;
@@ -29,7 +30,7 @@ export async function sweep(story: Story, options: SweepOptions): Promise<void> 
   let past: KnownRun[] = [];
   try {
     for (const plan of options.plans) {
-      world ??= await World.make(options.place, options.plant);
+      world ??= await World.make(options.place, options.program);
       const crashes: Step[] = [];
       let isReached = true;
       try {

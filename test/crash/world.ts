@@ -21,24 +21,24 @@ export class World implements AsyncDisposable {
   readonly home: string;
   readonly witness: string;
   readonly s3: S3FaultServer;
-  readonly #plant: string;
+  readonly #program: string;
   #server: Server | null = null;
   /** Of the server that ended last, for whoever has to explain a violation. */
   lastErrors = "";
 
-  private constructor(folder: string, s3: S3FaultServer, plant: string) {
+  private constructor(folder: string, s3: S3FaultServer, program: string) {
     this.folder = folder;
     this.home = join(folder, "home");
     this.witness = join(folder, "witness.txt");
     this.s3 = s3;
-    this.#plant = plant;
+    this.#program = program;
   }
 
-  static async make(parent: string, plant: string): Promise<World> {
+  static async make(parent: string, program: string): Promise<World> {
     const folder = await mkdtemp(join(parent, "crash-"));
     const s3 = await startS3FaultServer();
     s3.objects.buckets.set("results", new Map());
-    const world = new World(folder, s3, plant);
+    const world = new World(folder, s3, program);
     await mkdir(join(world.home, "buckets", "numbers", "more"), { recursive: true });
     await writeFile(join(world.home, "trainyard.yaml"), CONFIGURATION);
     await writeFile(join(world.home, "buckets", "numbers", "one.txt"), "1\n");
@@ -57,7 +57,7 @@ export class World implements AsyncDisposable {
 
   /** True once the server is ready; false when it ended itself on the way. */
   async start(arming: Arming = UNARMED): Promise<boolean> {
-    const server = new Server({ home: this.home, plant: this.#plant, arming });
+    const server = new Server({ home: this.home, program: this.#program, arming });
     this.#server = server;
     const isReady = await server.becomeReady();
     this.lastErrors = server.errors;
