@@ -4,6 +4,7 @@ import { amend, type Run } from "../domain/run.ts";
 import { isTerminal } from "../domain/run-state.ts";
 import type { RunRemains } from "./carried.ts";
 import { messageOf } from "./failures.ts";
+import { tidyUpAgain } from "./late-tidying.ts";
 import { keepPatiently, type KeepingParts } from "./patient-keeping.ts";
 import type { RetryMemory } from "./retry-memory.ts";
 import type { KeptResults } from "./result-keeper.ts";
@@ -90,7 +91,7 @@ export class ResultsRetries {
     }
   }
 
-  /** The run is gone, or its results were stored before this server could forget the request. */
+  /** The run is gone, or what it kept here. */
   async #forget(id: string, why: ServiceError): Promise<void> {
     const { log, retryMemory } = this.#parts;
     await retryMemory?.remove(id).catch((error: unknown) => {
@@ -99,8 +100,10 @@ export class ResultsRetries {
   }
 
   async #retry(id: string, signal: AbortSignal): Promise<void> {
-    const { book } = this.#parts;
+    const { book, remains } = this.#parts;
     const run = await book.get(id);
+    // A server before this one had stored them, and died over tidying up.
+    if (isTerminal(run.state) && run.results !== null) return this.#tidying(run, tidyUpAgain(remains, run));
     this.#refuseWhatCannotBe(run);
     const { outcome } = run;
     if (outcome === null) return;
@@ -113,7 +116,7 @@ export class ResultsRetries {
   }
 
   async #tellStored(run: Run, { stored, warnings, unreadFiles = 0 }: KeptResults): Promise<void> {
-    const { book, remains, log } = this.#parts;
+    const { book, remains } = this.#parts;
     const leftBehind = await remains.findLeftBehind(run).catch(() => null); // As at the end of the run.
     const added = leftBehind === null ? warnings : [...warnings, leftBehind];
     await book.update(run.id, (latest, now) => ({
@@ -123,8 +126,12 @@ export class ResultsRetries {
       }),
       events: [{ type: "results_stored", message: `${stored.objects} objects stored.` }],
     }));
-    await remains.tidyUp(run, unreadFiles === 0, leftBehind !== null).catch((error: unknown) => {
-      log.error({ runId: run.id, error: messageOf(error) }, "a run's folders could not be tidied up");
+    await this.#tidying(run, remains.tidyUp(run, unreadFiles === 0, leftBehind !== null));
+  }
+
+  async #tidying(run: Run, work: Promise<void>): Promise<void> {
+    await work.catch((error: unknown) => {
+      this.#parts.log.error({ runId: run.id, error: messageOf(error) }, "a run's folders could not be tidied up");
     });
   }
 }
