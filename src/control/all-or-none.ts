@@ -14,6 +14,8 @@ export interface LearnerParts extends InsistParts {
 export interface Started {
   /** One for each learner, in order. */
   readonly handles: readonly Handle[];
+  /** When they were started, as their logs begin with it; of those that run already, when they were found. */
+  readonly startedAt: Date;
   /** For people; null where a server before this one started them and the environment is no longer there. */
   readonly environment: string | null;
   /** How the training data came, and what was odd about it; left out where there is none. */
@@ -43,7 +45,7 @@ export async function allOrNone(
   try {
     const live = await findAll(parts, run, signals.shutdown);
     if (live.length === run.spec.learners) {
-      return { handles: live, environment: await starting.labelOf(signals.shutdown) };
+      return { handles: live, startedAt: parts.clock.now(), environment: await starting.labelOf(signals.shutdown) };
     }
     return await starting.startAll(AbortSignal.any([signals.stop, signals.shutdown]));
   } catch (error) {

@@ -23,7 +23,7 @@ export interface Carried {
 
 /** Brings a run's code, data and environment into place and starts its learners (preparation.ts). */
 export interface Preparation {
-  prepareAndStart(run: Run, startedAt: Date, signals: PreparationSignals): Promise<Started>;
+  prepareAndStart(run: Run, signals: PreparationSignals): Promise<Started>;
 }
 
 export interface PreparationSignals {

@@ -88,8 +88,8 @@ export function createControl(parts: ControlParts): Control {
     openCredentials,
     progressOf: (run) => cache.progressOf(run),
     preparation: {
-      prepareAndStart: async (run, startedAt, signals) =>
-        prepareAndStart({ ...parts, definitions, openCredentials, staging, onProgress }, run, startedAt, signals),
+      prepareAndStart: async (run, signals) =>
+        prepareAndStart({ ...parts, definitions, openCredentials, staging, onProgress }, run, signals),
     },
     remains: {
       ...remains,

@@ -7,12 +7,11 @@ import { momentOfBoot } from "./time-limit.ts";
 
 /** Stages code and data and starts the learners → running, or → storing or → pending when that failed. */
 export async function download(parts: StepParts, run: Run, carried: Carried, shutdown: AbortSignal): Promise<void> {
-  const { book, clock, log, preparation, remains, machineTime } = parts;
-  const startedAt = clock.now();
+  const { book, log, preparation, remains, machineTime } = parts;
   let started: Started;
   try {
     if (run.attempt > 1) await remains.setAsideLogs(run);
-    started = await preparation.prepareAndStart(run, startedAt, { stop: carried.stop.signal, shutdown });
+    started = await preparation.prepareAndStart(run, { stop: carried.stop.signal, shutdown });
   } catch (error) {
     shutdown.throwIfAborted();
     if (isPassingTrouble(error)) throw error;
@@ -20,7 +19,7 @@ export async function download(parts: StepParts, run: Run, carried: Carried, shu
     log.error({ runId: run.id, error: messageOf(error), stack: (error as Error).stack }, "a run was not started");
     return endAttempt(parts, run, outcomeOfStaging(error, failureContext(run, [])));
   }
-  const { handles, environment, staged = null, noticed = [] } = started;
+  const { handles, startedAt, environment, staged = null, noticed = [] } = started;
   const place = environment === null ? "" : ` in ${environment}`;
   const startedOnBoot = await momentOfBoot(machineTime);
   const warnings = [...run.warnings, ...noticed];

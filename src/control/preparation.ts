@@ -30,18 +30,17 @@ export interface PreparationParts extends StagerParts, InsistParts {
 export async function prepareAndStart(
   parts: PreparationParts,
   run: Run,
-  startedAt: Date,
   signals: PreparationSignals,
 ): Promise<Started> {
   const started = await allOrNone(parts, run, signals, {
-    startAll: async (signal) => startAll(parts, run, startedAt, signal),
+    startAll: async (signal) => startAll(parts, run, signal),
     labelOf: async (signal) => labelFor(parts, run, signal),
   });
   const record = run.spec.data === null ? null : await readStaged(parts.home, run);
   return record === null ? started : { ...started, staged: record.staged, noticed: record.warnings };
 }
 
-async function startAll(parts: PreparationParts, run: Run, startedAt: Date, signal: AbortSignal): Promise<Started> {
+async function startAll(parts: PreparationParts, run: Run, signal: AbortSignal): Promise<Started> {
   signal.throwIfAborted();
   const directory = runDirectory(parts.home, run.id);
   // Before minutes of loading: an environment that is gone, or an index that no longer has what it had.
@@ -49,18 +48,22 @@ async function startAll(parts: PreparationParts, run: Run, startedAt: Date, sign
   await stage(parts, run, await parts.openCredentials(run.id), signal);
   const environment = await provideEnvironment(parts, run, directory, signal);
   const meeting = join(directory.root, `attempt-${run.attempt}.rendezvous`);
+  const rendezvous = await arrangeRendezvous(meeting, run.spec.learners);
+  const path = await parts.pathFor(environment);
+  // Now, and not when staging began: that may have taken longer than the program will.
+  const startedAt = parts.clock.now();
   const launch = {
     run,
     directory,
     environment,
-    path: await parts.pathFor(environment),
+    path,
     machine: parts.machine,
-    rendezvous: await arrangeRendezvous(meeting, run.spec.learners),
+    rendezvous,
     startedAt,
   };
   const limit = AbortSignal.any([signal, AbortSignal.timeout(ALL_UP_LIMIT_MS)]);
   const starts = learnersOf(run).map(async (learner) => parts.engine.start(learnerTask(launch, learner), limit));
-  return { handles: await awaitAll(starts), environment: environment.label };
+  return { handles: await awaitAll(starts), startedAt, environment: environment.label };
 }
 
 /** What to call the environment of learners that run already. A look that fails costs the name, not the run. */

@@ -33,7 +33,7 @@ export function simulatedPreparation({ world, life, clock, engine, log }: Parts)
     throw new RemoteError(reason, `simulated: the data is ${reason}`, { retryable: reason === "unreachable" });
   };
   return {
-    prepareAndStart: async (run, startedAt, signals) =>
+    prepareAndStart: async (run, signals) =>
       allOrNone({ home: HOME, engine, clock, log }, run, signals, {
         startAll: async (signal) => {
           signal.throwIfAborted();
@@ -43,8 +43,9 @@ export function simulatedPreparation({ world, life, clock, engine, log }: Parts)
             late.abort(new DOMException("simulated: too late", "TimeoutError")),
           );
           const limit = AbortSignal.any([signal, late.signal]);
+          const startedAt = clock.now();
           const starts = learnersOf(run).map(async (learner) => engine.start(taskOf(run, learner), limit));
-          return { handles: await awaitAll(starts).finally(cancel), environment: "simulated" };
+          return { handles: await awaitAll(starts).finally(cancel), startedAt, environment: "simulated" };
         },
         labelOf: async () => "simulated",
       }),
