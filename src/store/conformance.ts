@@ -6,6 +6,7 @@ import { describeEvents } from "./conformance/events.ts";
 import { describeInserting } from "./conformance/inserting.ts";
 import { describeLaw } from "./conformance/law.ts";
 import { describeListing } from "./conformance/listing.ts";
+import { describeMetrics } from "./conformance/metrics.ts";
 import { describePaging } from "./conformance/paging.ts";
 import { describeSaving } from "./conformance/saving.ts";
 import type { OpenStore } from "./conformance/store-bundle.ts";
@@ -20,6 +21,7 @@ export function describeStore(name: string, open: OpenStore): void {
     describeDeleting(open);
     describePaging(open);
     describeListing(open);
+    describeMetrics(open);
     describeEvents(open);
     describeTokens(open);
     describeClosing(open);

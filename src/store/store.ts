@@ -1,3 +1,4 @@
+import type { MetricSummary } from "../domain/metric-summary.ts";
 import type { Run } from "../domain/run.ts";
 import type { RunState } from "../domain/run-state.ts";
 
@@ -33,13 +34,37 @@ export interface RunQuery {
   readonly idPrefix: string | null;
   /** True lists the deleted runs that can be taken back, and only those; left out, those that are not deleted. */
   readonly deleted?: boolean;
+  /** Only runs whose latest value of a metric is a number within the range. */
+  readonly metric?: MetricRange | null;
+  /** In the order of a metric, and only runs that have it as a number; left out: newest first. */
+  readonly sort?: MetricSort | null;
   readonly limit: number;
-  /** From a page before; null: the newest. */
+  /** From a page before of the same order; null: the first page. */
   readonly cursor: string | null;
 }
 
+/** Both bounds belong to it. */
+export interface MetricRange {
+  readonly key: string;
+  readonly min?: number;
+  readonly max?: number;
+}
+
+export interface MetricSort {
+  readonly key: string;
+  readonly of: "last" | "min" | "max";
+  /** Among equal values the older run is first in the ascending order, and last in the other. */
+  readonly order: "ascending" | "descending";
+}
+
+/** What there is to say of a run's metrics, in the order of their keys. */
+export interface RunMetrics {
+  readonly runId: string;
+  readonly summaries: readonly MetricSummary[];
+}
+
 export interface RunPage {
-  /** Newest first. */
+  /** Newest first, unless the query names an order. */
   readonly runs: readonly Run[];
   readonly nextCursor: string | null;
 }
@@ -89,6 +114,10 @@ export interface Store {
   deleteRun(id: string, version?: number): Promise<boolean>;
   /** True while any run's model definition is this one. */
   isDefinitionUsed(sha256: string): Promise<boolean>;
+  /** Takes the place of all that was said of the run's metrics. Nothing happens where there is no such run. */
+  saveMetricSummaries(id: string, summaries: readonly MetricSummary[]): Promise<void>;
+  /** Of each of the runs, in their order, also those without any. `keys` null: of every key. */
+  listMetricSummaries(ids: readonly string[], keys: readonly string[] | null): Promise<readonly RunMetrics[]>;
   listEvents(id: string, afterSequence: number, limit: number): Promise<readonly RunEvent[]>;
   /** Takes the place of an earlier token with the same account and name, which is then no longer known. */
   saveToken(token: TokenRecord): Promise<void>;

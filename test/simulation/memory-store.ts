@@ -1,8 +1,19 @@
 import { runNotEnded, runNotFound, shuttingDown, versionConflict } from "../../src/domain/errors.ts";
+import type { MetricSummary } from "../../src/domain/metric-summary.ts";
 import type { Run } from "../../src/domain/run.ts";
 import { isTerminal, RUN_STATES, type RunState } from "../../src/domain/run-state.ts";
-import { cursorOfKey, keyOfCursor } from "../../src/store/page-cursor.ts";
-import type { NewRun, NewRunEvent, RunEvent, RunPage, RunQuery, Store, TokenRecord } from "../../src/store/store.ts";
+import { cursorOfKey, cursorOfPlace, keyOfCursor, placeOfCursor } from "../../src/store/page-cursor.ts";
+import type {
+  MetricSort,
+  NewRun,
+  NewRunEvent,
+  RunEvent,
+  RunMetrics,
+  RunPage,
+  RunQuery,
+  Store,
+  TokenRecord,
+} from "../../src/store/store.ts";
 
 interface Row {
   readonly key: number;
@@ -10,6 +21,7 @@ interface Row {
   readonly sealed: string;
   run: Run;
   readonly events: RunEvent[];
+  metrics: readonly MetricSummary[];
 }
 
 /** A change as it becomes durable; `before` is null for an insert, `after` for a removal. */
@@ -49,7 +61,7 @@ export class MemoryStore implements Store {
     if (earlier !== undefined) return { run: earlier.run, created: false };
     if (rows.has(run.id)) throw versionConflict(run.id);
     const key = (this.#disk.lastKey += 1);
-    const row: Row = { key, idempotencyKey: ownKey, sealed: sealedCredentials, run, events: [] };
+    const row: Row = { key, idempotencyKey: ownKey, sealed: sealedCredentials, run, events: [], metrics: [] };
     rows.set(run.id, row);
     if (ownKey !== null) keys.set(ownKey, run.id);
     if (!isTerminal(run.state)) unended.add(run.id);
@@ -78,26 +90,47 @@ export class MemoryStore implements Store {
     this.#disk.rows.set(id, { ...row, sealed });
   }
 
-  async listRuns({ states, name, idPrefix, limit, cursor, deleted = false }: RunQuery): Promise<RunPage> {
+  async listRuns(query: RunQuery): Promise<RunPage> {
     this.#refuseWhenClosed();
-    const before = cursor === null ? Infinity : keyOfCursor(cursor);
+    const { states, name, idPrefix, limit, cursor, deleted = false, metric = null, sort = null } = query;
+    const before = cursor === null || sort !== null ? Infinity : keyOfCursor(cursor);
     const wanted = (name ?? "").toLowerCase();
     const found = [...this.#disk.rows.values()]
       .filter(
-        ({ key, run }) =>
+        ({ key, run, metrics }) =>
           key < before &&
+          (metric === null ||
+            metrics.some(
+              (one) =>
+                one.key === metric.key && one.last >= (metric.min ?? -Infinity) && one.last <= (metric.max ?? Infinity),
+            )) &&
           deleted === (run.deletedAt !== null) &&
           (states.length === 0 || states.includes(run.state)) &&
           run.spec.name.toLowerCase().includes(wanted) &&
           run.id.startsWith(idPrefix ?? ""),
       )
       .reverse();
+    if (sort !== null) return pageByMetric(found, sort, Math.min(limit, 1000), cursor);
     const page = found.slice(0, Math.min(limit, 1000));
     const last = page.at(-1);
     return {
       runs: page.map(({ run }) => run),
       nextCursor: last === undefined || page.length === found.length ? null : cursorOfKey(last.key),
     };
+  }
+
+  async saveMetricSummaries(id: string, summaries: readonly MetricSummary[]): Promise<void> {
+    this.#refuseWhenClosed();
+    const row = this.#disk.rows.get(id);
+    if (row !== undefined) row.metrics = summaries.toSorted((a, b) => (a.key < b.key ? -1 : 1));
+  }
+
+  async listMetricSummaries(ids: readonly string[], keys: readonly string[] | null): Promise<readonly RunMetrics[]> {
+    this.#refuseWhenClosed();
+    return ids.map((runId) => {
+      const { metrics = [] } = this.#disk.rows.get(runId) ?? {};
+      return { runId, summaries: metrics.filter(({ key }) => keys?.includes(key) ?? true) };
+    });
   }
 
   async countRuns(): Promise<Readonly<Record<RunState, number>>> {
@@ -202,4 +235,32 @@ export class MemoryStore implements Store {
   #refuseWhenClosed(): void {
     if (this.#isClosed) throw shuttingDown();
   }
+}
+
+function pageByMetric(
+  rows: readonly Row[],
+  { key, of, order }: MetricSort,
+  limit: number,
+  cursor: string | null,
+): RunPage {
+  const sign = order === "ascending" ? 1 : -1;
+  const behind = cursor === null ? null : placeOfCursor(cursor);
+  const placed = rows
+    .flatMap((row) => {
+      const value = row.metrics.find((metric) => metric.key === key)?.[of] ?? NaN;
+      return Number.isNaN(value) ? [] : [{ row, value }];
+    })
+    .toSorted((a, b) => sign * (compare(a.value, b.value) || a.row.key - b.row.key))
+    .filter(({ row, value }) => behind === null || sign * (compare(value, behind.value) || row.key - behind.key) > 0);
+  const page = placed.slice(0, limit);
+  const last = placed.length > page.length ? page.at(-1) : undefined;
+  return {
+    runs: page.map(({ row }) => row.run),
+    nextCursor: last === undefined ? null : cursorOfPlace(last.value, last.row.key),
+  };
+}
+
+/** Infinities are no numbers to subtract. */
+function compare(a: number, b: number): number {
+  return a === b ? 0 : a < b ? -1 : 1;
 }

@@ -1,8 +1,9 @@
 import { sql } from "kysely";
 import type { Kysely, RawBuilder } from "kysely";
 import type { RunState } from "../../domain/run-state.ts";
-import { cursorOfKey, keyOfCursor } from "../page-cursor.ts";
+import { cursorOfKey, cursorOfPlace, keyOfCursor } from "../page-cursor.ts";
 import type { RunPage, RunQuery } from "../store.ts";
+import { keysByMetric, sortedPageQuery } from "./metric-pages.ts";
 import { runOfRow } from "./run-rows.ts";
 import type { RunRow, Tables } from "./tables.ts";
 
@@ -18,14 +19,17 @@ export async function listRuns(db: Kysely<Tables>, query: RunQuery): Promise<Run
   const limit = Math.min(query.limit, LONGEST_PAGE);
   const { rows } = await pageQuery(query, limit + 1).execute(db);
   const shown = rows.slice(0, limit);
-  const last = shown.at(-1);
-  return {
-    runs: shown.map(runOfRow),
-    nextCursor: rows.length > limit && last !== undefined ? cursorOfKey(last.key) : null,
-  };
+  const last = rows.length > limit ? shown.at(-1) : undefined;
+  return { runs: shown.map(runOfRow), nextCursor: last === undefined ? null : cursorOf(last) };
 }
 
-export function pageQuery(query: RunQuery, limit: number): RawBuilder<RunRow> {
+function cursorOf({ key, place }: RunRow & { readonly place?: number }): string {
+  return place === undefined ? cursorOfKey(key) : cursorOfPlace(place, key);
+}
+
+export function pageQuery(query: RunQuery, limit: number): RawBuilder<RunRow & { readonly place?: number }> {
+  const { sort = null } = query;
+  if (sort !== null) return sortedPageQuery(query, sort, partOfName(query), limit);
   return sql<RunRow>`
     with page (key) as materialized (${pageKeys(query, limit)})
     select run.* from page cross join run on run.key = page.key order by page.key desc
@@ -38,7 +42,9 @@ export function pageQuery(query: RunQuery, limit: number): RawBuilder<RunRow> {
  */
 function pageKeys(query: RunQuery, limit: number): RawBuilder<unknown> {
   const before = query.cursor === null ? Number.MAX_SAFE_INTEGER : keyOfCursor(query.cursor);
-  const name = query.name === null || query.name === "" ? null : foldName(query.name);
+  const name = partOfName(query);
+  const { metric = null } = query;
+  if (metric !== null) return keysByMetric(query, metric, name, before, limit);
   const shelf = query.deleted === true ? DELETED : LISTED;
   if (query.idPrefix !== null && !ID_START.startsWith(query.idPrefix)) {
     return keysByIdPrefix(shelf, query.idPrefix, name, query.states, before, limit);
@@ -114,6 +120,10 @@ function andOn(shelf: Shelf, key: RawBuilder<unknown>, states: readonly RunState
   const andState = states.length === 0 ? sql`` : sql`and other.state in (${sql.join(states)})`;
   return sql`and exists (
     select 1 from run as other indexed by ${index} where other.${shelf.isOn} ${andState} and other.key = ${key})`;
+}
+
+function partOfName({ name }: RunQuery): string | null {
+  return name === null || name === "" ? null : foldName(name);
 }
 
 /** How names are compared: without regard to case, in every alphabet and not only in SQLite's ASCII. */

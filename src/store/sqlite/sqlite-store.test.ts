@@ -128,6 +128,11 @@ test.each<[string, Partial<RunQuery>, RegExp]>([
   ["one state", { states: ["failed"] }, /SEARCH run USING COVERING INDEX run_state \(state=\? AND key<\?\)/],
   ["several states", { states: ["failed", "completed"] }, /MERGE \(UNION ALL\)/],
   ["a part of the name", { name: "mnist" }, /SCAN run_name VIRTUAL TABLE INDEX \d+:M/],
+  [
+    "runs in the order of a metric",
+    { sort: { key: "loss", of: "min", order: "ascending" } },
+    /SEARCH m USING COVERING INDEX run_metric_min \(key=\? AND min>\?\)/,
+  ],
   ["the beginning of the id", { idPrefix: "training-ab" }, /SEARCH run USING COVERING INDEX run_id/],
 ])("a page of %s walks an index and neither reads nor sorts the table", async (_what, query, walk) => {
   await using bundle = await makeStore();

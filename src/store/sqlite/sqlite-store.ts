@@ -2,10 +2,12 @@ import { sql } from "kysely";
 import type { Kysely, Transaction } from "kysely";
 import type { Clock } from "../../base/clock.ts";
 import { shuttingDown } from "../../domain/errors.ts";
+import type { MetricSummary } from "../../domain/metric-summary.ts";
 import type { Run } from "../../domain/run.ts";
 import { RUN_STATES, type RunState } from "../../domain/run-state.ts";
-import type { NewRun, NewRunEvent, RunEvent, RunPage, RunQuery, Store, TokenRecord } from "../store.ts";
+import type { NewRun, NewRunEvent, RunEvent, RunMetrics, RunPage, RunQuery, Store, TokenRecord } from "../store.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { listMetricSummaries, saveMetricSummaries } from "./metric-rows.ts";
 import { listRuns } from "./run-pages.ts";
 import { runOfRow } from "./run-rows.ts";
 import { deleteRun, insertRun, saveCredentials, saveRun } from "./run-writes.ts";
@@ -109,6 +111,14 @@ export class SqliteStore implements Store {
         .executeTakeFirst();
       return row !== undefined;
     });
+  }
+
+  saveMetricSummaries(id: string, summaries: readonly MetricSummary[]): Promise<void> {
+    return this.#write((db) => saveMetricSummaries(db, id, summaries));
+  }
+
+  listMetricSummaries(ids: readonly string[], keys: readonly string[] | null): Promise<readonly RunMetrics[]> {
+    return this.#read((db) => listMetricSummaries(db, ids, keys));
   }
 
   listEvents(id: string, afterSequence: number, limit: number): Promise<readonly RunEvent[]> {

@@ -73,11 +73,24 @@ interface TokenTable {
   readonly created_at: number;
 }
 
+/** The latest value and the bounds of each of a run's metrics; null where SQLite has no such number (NaN) or there is none. */
+export interface RunMetricRow {
+  readonly run_key: number;
+  readonly key: string;
+  readonly count: number;
+  readonly min: number | null;
+  readonly max: number | null;
+  readonly last: number | null;
+  readonly last_step: number;
+  readonly last_at: number;
+}
+
 export interface Tables {
   readonly run: RunTable;
   readonly run_credentials: RunCredentialsTable;
   readonly definition: DefinitionTable;
   readonly run_event: RunEventTable;
+  readonly run_metric: RunMetricRow;
   readonly run_count: RunCountTable;
   readonly token: TokenTable;
 }
