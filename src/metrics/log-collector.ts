@@ -1,6 +1,7 @@
 import type { Collected, Collector } from "./collector.ts";
 import { findInLine, type FoundInLine } from "./found-in-line.ts";
 import { LineSplitter, type LogLine } from "./line-splitter.ts";
+import { isClosingLine } from "./sources/log-banner.ts";
 import type { MetricRecord, MetricValue } from "./metric-record.ts";
 
 /**
@@ -16,7 +17,7 @@ export function logCollector(): Collector {
     const records: MetricRecord[] = [];
     for (const { text, end } of texts) {
       safeOffset = end;
-      const found = findInLine(text);
+      const found = isClosingLine(text) ? null : findInLine(text);
       if (found === null) continue;
       if (Object.keys(found.positions).length > 0) positions = found.positions;
       if (Object.keys(found.values).length > 0) records.push(recordOf({ ...found, positions }, seenAt));

@@ -40,8 +40,7 @@ async function place(): Promise<Place> {
       RunCollection.open({
         folder,
         runId: "training-x",
-        attempt,
-        learners: [{ learner: 1, sources: metricSources(null, folders) }],
+        learners: [{ learner: 1, attempt, logs: folders.logs, sources: metricSources(null, folders) }],
         thread,
         now: () => new Date(Date.UTC(2026, 0, 1)),
       }),
@@ -105,9 +104,9 @@ test("wherever the server dies, the next one goes on without a point lost or dou
   using collection = await here.open();
   await collection.collect(true, NEVER);
   expect(await here.steps("loss")).toEqual(upTo(written));
-  const records = (await readFile(join(here.folder, recordsName(1)))).subarray(
+  const records = (await readFile(join(here.folder, recordsName(1, 1)))).subarray(
     0,
-    collection.points.offsets[recordsName(1)],
+    collection.points.offsets[recordsName(1, 1)],
   );
   const indexes = records
     .toString()

@@ -1,11 +1,13 @@
-import { join } from "node:path";
-import { appendFile, truncate } from "../base/world-files.ts";
+import { join, relative } from "node:path";
+import { appendFile, mkdir, truncate } from "../base/world-files.ts";
 import type { Collected } from "./collector.ts";
 import { writeIbmRecord } from "./ibm-record.ts";
 import { pointsOf, type MetricPoint, type MetricRecord } from "./metric-record.ts";
 import { RunPoints } from "./points/run-points.ts";
 import { findEventFiles } from "./sources/find-event-files.ts";
-import type { MetricSources } from "./sources/metric-sources.ts";
+import { bannerBytes } from "./sources/log-banner.ts";
+import { IBM_FILE, TRAINING_LOG, type MetricSources } from "./sources/metric-sources.ts";
+import { POSTED_FILE } from "./sources/posted-records.ts";
 import { readGrowth } from "./sources/read-growth.ts";
 import type { CollectorOrder } from "./thread/collector-order.ts";
 import { CollectorThreadEnded, type CollectorThread, type RemoteCollector } from "./thread/collector-thread.ts";
@@ -14,17 +16,21 @@ import { CollectorThreadEnded, type CollectorThread, type RemoteCollector } from
 const PORTION_BYTES = 256 * 1024;
 /** Records are kept for `evaluation-metrics.txt` up to here; the points go on. */
 const MAX_RECORD_BYTES = 32 * 1024 * 1024;
+/** What gave no point is read again after a crash, unless it is this much: each note of how far we are is a write. */
+const NOTE_BYTES = 4 * 1024 * 1024;
 
-/** One learner of the attempt whose metrics are collected. */
+/** One learner of one attempt whose metrics are collected. */
 export interface CollectedLearner {
   readonly learner: number;
+  readonly attempt: number;
+  /** The folder that is this attempt's own, wherever it lies by now; the others belong to all attempts and learners. */
+  readonly logs: string;
   readonly sources: MetricSources;
 }
 
 export interface CollectionParts {
   readonly folder: string;
   readonly runId: string;
-  readonly attempt: number;
   readonly learners: readonly CollectedLearner[];
   readonly thread: CollectorThread;
   now(): Date;
@@ -33,9 +39,12 @@ export interface CollectionParts {
 /** A source that is being read. */
 interface Reading {
   readonly id: string;
-  readonly learner: number;
+  /** Null for what all learners share. */
+  readonly learner: number | null;
   readonly path: string;
   readonly order: CollectorOrder;
+  /** Where its records are kept; null where the program keeps them itself. */
+  readonly records: string | null;
   collector: RemoteCollector | null;
   /** Where the collector began, and how far it has been fed. */
   base: number;
@@ -43,7 +52,7 @@ interface Reading {
 }
 
 /**
- * Collects the metrics of one attempt out of all its sources into the run's points. Everything that must outlive this
+ * Collects the metrics of a run out of all its sources into the run's points. Everything that must outlive this
  * process is in the run's folder, so a collection that is opened again goes on where the last whole portion ended.
  * Calls must not overlap.
  */
@@ -68,15 +77,17 @@ export class RunCollection implements Disposable {
 
   /**
    * Reads everything that has been written since the last call. With `isEnd` nothing more will be, and half lines are
-   * decided. Gives how many points came, and warnings for the run.
+   * decided. `looksAround` false leaves out the search for new event files, which walks the program's folders. Gives how
+   * many points came, and warnings for the run.
    */
   async collect(
     isEnd: boolean,
     signal: AbortSignal,
+    looksAround = true,
   ): Promise<{ readonly points: number; readonly warnings: readonly string[] }> {
     const warnings = new Set(this.#parts.learners.flatMap(({ sources }) => sources.warnings));
     let points = 0;
-    for (const reading of await this.#sources()) {
+    for (const reading of await this.#sources(looksAround)) {
       for (let isMore = true; isMore;) {
         signal.throwIfAborted();
         const portion = await this.#readPortion(reading, isEnd);
@@ -88,30 +99,48 @@ export class RunCollection implements Disposable {
     return { points, warnings: [...warnings] };
   }
 
-  /** Points that came another way than from a file. */
-  async add(points: readonly MetricPoint[]): Promise<void> {
-    await this.#points.append(points, {});
+  /** Points that came another way than from a file that grows. `offsets` says which, so that they are not added twice. */
+  async add(points: readonly MetricPoint[], offsets: Readonly<Record<string, number>> = {}): Promise<void> {
+    await this.#points.append(points, offsets);
+  }
+
+  /** How far the file has been read. */
+  bytesRead(path: string): number {
+    return [...this.#readings.values()].find((reading) => reading.path === path)?.offset ?? 0;
   }
 
   [Symbol.dispose](): void {
     for (const { collector } of this.#readings.values()) collector?.[Symbol.dispose]();
   }
 
-  async #sources(): Promise<readonly Reading[]> {
-    for (const { learner, sources } of this.#parts.learners) {
-      for (const { name, path, order } of sources.files) this.#reading(learner, name, path, order);
+  async #sources(looksAround: boolean): Promise<readonly Reading[]> {
+    const { folder, learners } = this.#parts;
+    for (const { learner, attempt, logs, sources } of learners) {
+      const own = `${attempt}/${learner}`;
+      for (const { name, path, order } of sources.files) {
+        const records = name === IBM_FILE ? null : recordsName(learner, attempt);
+        this.#reading({ id: `${own}/${name}`, learner, path, order, records });
+      }
+      if (!looksAround) continue;
       for (const { path, group, name } of await findEventFiles(sources.eventRoots ?? [])) {
-        this.#reading(learner, path, path, { kind: "events", group, name });
+        const order: CollectorOrder = { kind: "events", group, name };
+        const records = recordsName(learner, attempt);
+        const isOwn = path.startsWith(`${logs}/`);
+        const id = isOwn ? `${own}/${relative(logs, path)}` : relative(folder, path);
+        this.#reading({ id, learner: isOwn ? learner : null, path, order, records });
       }
     }
+    const { attempt = 1 } = learners.at(-1) ?? {};
+    const order: CollectorOrder = { kind: "ibm" };
+    const path = join(folder, POSTED_FILE);
+    this.#reading({ id: POSTED_FILE, learner: null, path, order, records: recordsName(1, attempt) });
     return [...this.#readings.values()];
   }
 
-  #reading(learner: number, name: string, path: string, order: CollectorOrder): void {
-    const id = `${this.#parts.attempt}/${learner}/${name}`;
-    if (this.#readings.has(id)) return;
-    const offset = this.#points.offsets[id] ?? 0;
-    this.#readings.set(id, { id, learner, path, order, collector: null, base: offset, offset });
+  #reading(source: Pick<Reading, "id" | "learner" | "path" | "order" | "records">): void {
+    if (this.#readings.has(source.id)) return;
+    const offset = this.#points.offsets[source.id] ?? 0;
+    this.#readings.set(source.id, { ...source, collector: null, base: offset, offset });
   }
 
   async #readPortion(
@@ -126,8 +155,16 @@ export class RunCollection implements Disposable {
       return { isMore: true, collected: { ...nothing, safeOffset: 0 } };
     }
     const isLast = isEnd && growth.isAll;
-    if (growth.bytes.length === 0 && !isLast) return { isMore: false, collected: nothing };
+    if (reading.offset === 0 && reading.path.endsWith(`/${TRAINING_LOG}`)) {
+      const ours = bannerBytes(growth.bytes);
+      if (ours > 0) {
+        this.#rewind(reading, ours);
+        return { isMore: true, collected: nothing };
+      }
+    }
     const { length } = growth.bytes;
+    // Where nothing was read nothing is held back: a program that said nothing needs no thread.
+    if (length === 0 && (!isLast || reading.collector === null)) return { isMore: false, collected: nothing };
     const collector = (reading.collector ??= this.#parts.thread.order(reading.order));
     try {
       const now = this.#parts.now();
@@ -153,13 +190,14 @@ export class RunCollection implements Disposable {
   }
 
   async #keep(reading: Reading, { records, safeOffset }: Collected & { readonly safeOffset: number }): Promise<number> {
-    const { id, learner, order } = reading;
-    if (records.length === 0 && safeOffset === (this.#points.offsets[id] ?? 0)) return 0;
-    const prefix = this.#parts.learners.length > 1 ? `learner-${learner}/` : "";
+    const { id, learner } = reading;
+    const moved = safeOffset - (this.#points.offsets[id] ?? 0);
+    if (records.length === 0 && moved >= 0 && moved < NOTE_BYTES) return 0;
+    const isOneOfMany = learner !== null && this.#parts.learners.some((other) => other.learner !== learner);
+    const prefix = isOneOfMany ? `learner-${learner}/` : "";
     const points = records.flatMap(pointsOf).map((point) => ({ ...point, key: prefix + point.key }));
     try {
-      // IBM's records are in the program's own file already.
-      const written = order.kind === "ibm" ? {} : await this.#writeRecords(learner, records);
+      const written = reading.records === null ? {} : await this.#writeRecords(reading.records, records);
       await this.#points.append(points, { [id]: safeOffset, ...written });
     } catch (error) {
       // What was read is not kept: it is read again.
@@ -170,12 +208,12 @@ export class RunCollection implements Disposable {
   }
 
   /** Behind the records that are known of; what a crash left there is cut off. Gives the new length as an offset. */
-  async #writeRecords(learner: number, records: readonly MetricRecord[]): Promise<Record<string, number>> {
-    const name = recordsName(learner);
+  async #writeRecords(name: string, records: readonly MetricRecord[]): Promise<Record<string, number>> {
     const known = this.#points.offsets[name] ?? 0;
     const count = this.#points.offsets[`${name}#`] ?? 0;
     if (records.length === 0 || known > MAX_RECORD_BYTES) return {};
     const path = join(this.#parts.folder, name);
+    if (known === 0) await mkdir(this.#parts.folder, { recursive: true });
     await appendFile(path, "");
     await truncate(path, known);
     const lines = records.map((record, i) => `${writeIbmRecord(record, this.#parts.runId, count + i + 1)}\n`).join("");
@@ -185,6 +223,6 @@ export class RunCollection implements Disposable {
 }
 
 /** IBM's records of a learner, for its `evaluation-metrics.txt`; the bytes that count are the offset of this name. */
-export function recordsName(learner: number): string {
-  return `records-${learner}.jsonl`;
+export function recordsName(learner: number, attempt: number): string {
+  return `records-${attempt}-${learner}.jsonl`;
 }

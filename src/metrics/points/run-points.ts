@@ -1,5 +1,6 @@
-import { stat } from "node:fs/promises";
-import { mkdir } from "../../base/world-files.ts";
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { mkdir, rm } from "../../base/world-files.ts";
 import type { MetricPoint } from "../metric-record.ts";
 import { appendKeys, MAX_KEYS, recoverKeys } from "./key-list.ts";
 import { POINT_BYTES } from "./node.ts";
@@ -24,6 +25,7 @@ export class RunPoints {
   readonly #series = new Map<number, SeriesWriter>();
   #progress: Progress;
   #leftOut = 0;
+  #isNew = true;
   /** After a failure the files may be ahead of what is known here; the next portion begins by looking again. */
   #isCertain = true;
 
@@ -33,10 +35,10 @@ export class RunPoints {
     this.#progress = progress;
   }
 
-  /** Makes the folder, or brings what a crash left back to the last whole portion. */
+  /** Brings what a crash left back to the last whole portion. The folder is made with the first portion. */
   static async open(folder: string): Promise<RunPoints> {
-    await mkdir(folder, { recursive: true });
-    return new RunPoints(folder, await recoverKeys(folder), await recover(folder));
+    const progress = await recoverOrBeginAnew(folder);
+    return new RunPoints(folder, await recoverKeys(folder), progress);
   }
 
   /** Bytes of each source whose points are here. */
@@ -57,6 +59,8 @@ export class RunPoints {
   async append(points: readonly MetricPoint[], offsets: Readonly<Record<string, number>>): Promise<void> {
     if (!this.#isCertain) await this.#lookAgain();
     this.#isCertain = false;
+    if (this.#isNew) await mkdir(this.#folder, { recursive: true });
+    this.#isNew = false;
     const known = await this.#numbered(points);
     const counts = Array.from(this.#numbers.values(), (number) => this.#progress.counts[number] ?? 0);
     for (const [number, portion] of known) counts[number] = (counts[number] ?? 0) + portion.length;
@@ -106,6 +110,22 @@ export class RunPoints {
       this.#series.set(number, writer);
     }
     return writer;
+  }
+}
+
+/**
+ * Points are made from sources that lie beside them and were never synced themselves. Where a machine that lost its
+ * power has lost points that were noted as written, they are made again from the beginning.
+ */
+async function recoverOrBeginAnew(folder: string): Promise<Progress> {
+  try {
+    return await recover(folder);
+  } catch (error) {
+    if (!(error instanceof RangeError || error instanceof SyntaxError)) throw error;
+    for (const name of await readdir(folder)) {
+      if (name !== "posted.jsonl") await rm(join(folder, name));
+    }
+    return { offsets: {}, counts: [] };
   }
 }
 

@@ -22,7 +22,7 @@ export interface MetricSources {
 }
 
 export const IBM_FILE = "evaluation-metrics.txt";
-const TRAINING_LOG = "training-log.txt";
+export const TRAINING_LOG = "training-log.txt";
 
 /** FfDL's collectors read these logs, the second where a program wrote it. */
 const PATTERN_LOGS = [TRAINING_LOG, "user_log.txt"];
