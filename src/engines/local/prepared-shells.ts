@@ -80,22 +80,28 @@ async function letIn(enclosure: Enclosure, clock: Clock): Promise<PreparedShell 
     stdio: ["pipe", "ignore", "ignore", "pipe"],
   });
   const prepared = { process: shell, enclosure };
-  shell.unref();
   const ended = once(shell, "exit").catch(() => undefined);
   const [input, , , ready] = shell.stdio;
   // EPIPE: it has ended; whoever takes it finds out by its claim.
   input?.on("error", () => undefined);
-  for (const pipe of [input, ready])
-    if (pipe !== null && pipe !== undefined && "unref" in pipe) (pipe.unref as () => void)();
   const enter = enclosure.entrances.map((entrance) => `echo 0 >${quoted(entrance)}`).join(" && ");
   (input as NodeJS.WritableStream).write(`${enter} || exit\nprintf . >&3\n`);
   const isIn =
     ready === null || ready === undefined
       ? false
       : await Promise.race([ended.then(() => false), once(ready, "data").then(() => true)]);
+  // Not before: with nothing else to wait for, the process of a server that ends would be over in the middle of its ending.
+  letGo(shell);
   if (isIn) return prepared;
   await dismiss(prepared, clock);
   return null;
+}
+
+/** Does not keep this process alive any more. */
+function letGo(shell: ChildProcess): void {
+  shell.unref();
+  for (const pipe of [shell.stdin, shell.stdio[3]])
+    if (pipe !== null && pipe !== undefined && "unref" in pipe) (pipe.unref as () => void)();
 }
 
 async function dismiss({ process: shell, enclosure }: PreparedShell, clock: Clock): Promise<void> {
