@@ -67,6 +67,8 @@ export interface StepParts {
   readonly retryDelayMs: number;
   /** Called as soon as the run holds no device any more. */
   onDevicesFree(runId: string): void;
+  /** Called when nothing ends what keeps the run on its devices: `who` is the middle of a sentence, null where nobody knows. */
+  onDevicesWithheld(runId: string, who: string | null): void;
   /** Called when the run waits again, for its next attempt, and is carried no longer. */
   onWaiting(run: Run): void;
 }

@@ -100,6 +100,7 @@ export function createDuties(parts: DutyParts): Duties {
     ],
     retryDelayMs: (parts.attemptRules ?? PLAIN_RULES).retryDelayMs,
     onDevicesFree: (id) => scheduler.release(id),
+    onDevicesWithheld: (id, who) => scheduler.withhold(id, who),
     onWaiting: (run) => {
       queue(run);
       scheduler.schedule();

@@ -119,6 +119,7 @@ export class Lifecycle {
   }
 
   async #tellWithheld(id: string, error: EngineError): Promise<void> {
+    this.#parts.onDevicesWithheld(id, error.holder);
     await tellWithheld(this.#parts.book, id, error).catch((trouble: unknown) =>
       this.#parts.log.error({ runId: id, error: messageOf(trouble) }, "a run could not be told who holds its devices"),
     );

@@ -169,3 +169,32 @@ test("a run that is admitted waits no longer for its next attempt, and starts at
   expect(grants).toEqual(["again"]);
   expect(scheduler.explain("again")).toBeNull();
 });
+
+test("devices that runs cannot leave are told to those who wait for their kind, with who keeps them", () => {
+  const gpu: Device = { id: "gpu-0", kind: "nvidia", name: "NVIDIA H200", uuid: "GPU-1" };
+  const scheduler = new Scheduler([gpu, ...slots(4)], () => undefined);
+  scheduler.hold("stuck", ["cpu-0", "cpu-1"]);
+  scheduler.hold("odd", ["cpu-2"]);
+  scheduler.hold("busy", ["cpu-3", "gpu-0"]);
+  for (const kind of ["cpu_slot", "nvidia"] as const) scheduler.enqueue({ id: kind, devices: 1, kind });
+  scheduler.withhold("stuck", "process 123 (python)");
+  scheduler.withhold("odd", null);
+  scheduler.withhold("without-devices", "process 9 (cat)");
+  const queued = "It needs 1 CPU slot; 0 of 4 are free; first in the queue.";
+  const odd = "1 of 4 devices is withheld: run odd cannot leave it yet.";
+  expect(scheduler.explain("cpu_slot")?.reason).toBe(
+    `${queued} 2 of 4 devices are withheld: process 123 (python) of run stuck still holds them. ${odd}`,
+  );
+  expect(scheduler.explain("nvidia")?.reason).toBe("It needs 1 GPU; 0 of 1 are free; 1 ahead of it in the queue.");
+  scheduler.enqueue({ id: "large", devices: 4, kind: "cpu_slot" });
+  scheduler.release("stuck");
+  expect(scheduler.explain("large")?.reason).toContain(odd);
+  expect(scheduler.explain("large")?.reason).not.toContain("stuck");
+});
+
+test("the runs that are likely to start next are told in order, and a run in nobody's queue has no reason to wait", () => {
+  const scheduler = new Scheduler(slots(1), () => undefined);
+  for (const id of ["a", "b", "c"]) scheduler.enqueue({ id, devices: 1, kind: "cpu_slot" });
+  expect(scheduler.next(2).map(({ id }) => id)).toEqual(["a", "b"]);
+  expect(scheduler.explain("unknown")).toBeNull();
+});

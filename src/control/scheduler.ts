@@ -33,6 +33,8 @@ export class Scheduler {
   readonly #deferred = new Map<string, { readonly waiting: Waiting; readonly until: Date }>();
   /** Device id to run id. */
   readonly #held = new Map<string, string>();
+  /** Runs that cannot leave their devices, and who keeps each of them there, where that is known. */
+  readonly #withheld = new Map<string, string | null>();
   readonly #onGrant: (grant: Grant) => void;
 
   constructor(devices: readonly Device[], onGrant: (grant: Grant) => void) {
@@ -75,7 +77,13 @@ export class Scheduler {
     for (const device of devices) this.#held.set(device, id);
   }
 
+  /** The run should have left its devices and cannot. `who` keeps it there: the middle of a sentence, for people. */
+  withhold(id: string, who: string | null): void {
+    this.#withheld.set(id, who);
+  }
+
   release(id: string): void {
+    this.#withheld.delete(id);
     for (const [device, holder] of this.#held) if (holder === id) this.#held.delete(device);
     this.schedule();
   }
@@ -112,6 +120,18 @@ export class Scheduler {
       };
     }
     const ahead = position === 1 ? "first in the queue" : `${position - 1} ahead of it in the queue`;
-    return { reason: `It needs ${needs}; ${free} of ${ofKind.length} are free; ${ahead}.`, position };
+    const reason = `It needs ${needs}; ${free} of ${ofKind.length} are free; ${ahead}.`;
+    return { reason: [reason, ...this.#tellWithheld(ofKind)].join(" "), position };
+  }
+
+  /** A sentence for each run that keeps some of these devices though it should have left them. */
+  #tellWithheld(devices: readonly Device[]): string[] {
+    return [...this.#withheld].flatMap(([id, who]) => {
+      const count = devices.filter((device) => this.#held.get(device.id) === id).length;
+      if (count === 0) return [];
+      const [are, them] = count === 1 ? ["is", "it"] : ["are", "them"];
+      const why = who === null ? `run ${id} cannot leave ${them} yet` : `${who} of run ${id} still holds ${them}`;
+      return [`${count} of ${devices.length} devices ${are} withheld: ${why}.`];
+    });
   }
 }

@@ -1,9 +1,10 @@
 import { runAlreadyEnded } from "../domain/errors.ts";
 import { advance, amend, type Run } from "../domain/run.ts";
 import { isTerminal } from "../domain/run-state.ts";
-import type { Engine } from "../engines/engine.ts";
+import type { Engine, Handle } from "../engines/engine.ts";
 import { isDecided } from "./endings.ts";
 import type { RunUpdate } from "./run-book.ts";
+import { learnerDirectory, learnersOf, runDirectory } from "./run-directory.ts";
 
 /**
  * The run with the wish to stop. One that still waits is ended by the same write: a wish and an end apart could be
@@ -35,11 +36,27 @@ export function withStopRequest(
  * Whether the program has ended by itself and only nobody has told of it yet. Asked before the wish to stop is written,
  * and so before any signal is sent: no clock has to say which came first. When it cannot be told, it has not ended.
  */
-export async function hasEndedBefore(engine: Pick<Engine, "observe">, run: Run): Promise<boolean> {
-  if (run.state !== "running" || run.handles.length === 0) return false;
+export async function hasEndedBefore(
+  engine: Pick<Engine, "find" | "observe">,
+  home: string,
+  run: Run,
+): Promise<boolean> {
   try {
-    return isDecided(await Promise.all(run.handles.map(async (handle) => engine.observe(handle))));
+    const handles = await handlesOf(engine, home, run);
+    if (handles.length < run.spec.learners) return false;
+    return isDecided(await Promise.all(handles.map(async (handle) => engine.observe(handle))));
   } catch {
     return false;
   }
+}
+
+/** Of those that have started: they may run, and even have ended, before the run's row says so. */
+async function handlesOf(engine: Pick<Engine, "find">, home: string, run: Run): Promise<readonly Handle[]> {
+  if (run.state === "running") return run.handles;
+  if (run.state !== "downloading") return [];
+  const directory = runDirectory(home, run.id);
+  const found = await Promise.all(
+    learnersOf(run).map(async (learner) => engine.find(learnerDirectory(directory, learner), run.attempt)),
+  );
+  return found.filter((handle) => handle !== undefined);
 }

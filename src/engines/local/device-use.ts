@@ -53,7 +53,8 @@ async function findObstacle(gpus: readonly string[], since: number, use: DeviceU
     const holder = (await use()).find(({ pid, gpu }) => gpus.includes(gpu) && !isOlder(pid, since));
     if (holder === undefined) return null;
     const name = readProcess(holder.pid)?.name ?? "which is no longer listed by the kernel";
-    return new EngineError(`GPU ${holder.gpu} is still held by process ${holder.pid} (${name}).`, { retryable: true });
+    const who = `process ${holder.pid} (${name})`;
+    return new EngineError(`GPU ${holder.gpu} is still held by ${who}.`, { retryable: true, holder: who });
   } catch (cause) {
     const message = `Whether ${gpus.join(", ")} are free cannot be told, since nvidia-smi failed.`;
     return new EngineError(message, { retryable: true, cause });

@@ -126,6 +126,6 @@ function staysAlive(learner: LearnerHandle, process: ProcessStat | null): Engine
   const why = process?.state === "D" ? ", since it waits in the kernel for a device or a file system" : "";
   return new EngineError(
     `The learner of ${learner.directory} is not gone: ${which} does not end after SIGKILL${why}.`,
-    { retryable: true },
+    { retryable: true, holder: which },
   );
 }
