@@ -5,6 +5,7 @@ import { mkdir, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { systemClock } from "../../base/clock.ts";
+import { removeAbandonedGroups } from "./abandoned-groups.ts";
 import { CgroupTracker } from "./cgroup-tracker.ts";
 import { CGROUP_V1, CGROUP_V2 } from "./cgroup-version.ts";
 import { chooseTracker, findTrackers } from "./choose-tracker.ts";
@@ -55,6 +56,25 @@ describe.skipIf(trackers.length === 0).for(trackers.map((tracker) => [tracker.na
       expect(frozen.enclosure.members()).toEqual([pid]);
       process.kill(pid, "SIGTERM");
       await vi.waitUntil(() => isGone(pid), { timeout: 5_000, interval: 5 });
+    });
+
+    it("of another home is removed when it has stood empty for an hour, and never with a process", async () => {
+      await using place = await enclosureOf(tracker.create("test.abandoned"));
+      const own = join(place.path, "trainyard-000000000000");
+      const other = join(place.path, "trainyard-111111111111");
+      const [empty, full] = [join(other, "a.empty"), join(other, "b.full")] as const;
+      for (const group of [own, other, empty, full]) await mkdir(group);
+      const pid = await place.enter("exec sleep 30", join(full, "cgroup.procs"));
+      await removeAbandonedGroups([own], Date.now());
+      expect(existsSync(empty)).toBe(true);
+      await removeAbandonedGroups([own], Date.now() + 2 * 3_600_000);
+      expect([own, full].every((group) => existsSync(group))).toBe(true);
+      expect(existsSync(empty)).toBe(false);
+      process.kill(pid, "SIGKILL");
+      await vi.waitUntil(() => isGone(pid), { timeout: 5_000, interval: 5 });
+      await removeAbandonedGroups([own], Date.now() + 2 * 3_600_000);
+      expect(existsSync(other)).toBe(false);
+      await rmdir(own);
     });
 
     it("is found again by its place, by every tracker of control groups", async () => {

@@ -2,6 +2,7 @@ import { basename, join } from "node:path";
 import { mkdir, rmdir } from "../../base/world-files.ts";
 import { kill } from "../../base/world-processes.ts";
 import type { Clock } from "../../base/clock.ts";
+import { removeAbandonedGroups } from "./abandoned-groups.ts";
 import { listGroups, listMembers, readCounter, readLine, removeGroups, tryWrite } from "./cgroup-files.ts";
 import { CGROUP_V1, CGROUP_V2, type CgroupVersion } from "./cgroup-version.ts";
 import type { Enclosure, ProcessTracker } from "./process-tracker.ts";
@@ -59,6 +60,11 @@ export class CgroupTracker implements ProcessTracker {
     }
     // Refused as long as a learner has its group there.
     for (const empty of [parent, memoryParent]) if (empty !== null) await rmdir(empty).catch(() => undefined);
+  }
+
+  async removeAbandoned(): Promise<void> {
+    const { parent, memoryParent } = this.#place;
+    await removeAbandonedGroups(memoryParent === null ? [parent] : [parent, memoryParent], this.#clock.now().getTime());
   }
 }
 

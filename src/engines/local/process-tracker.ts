@@ -15,6 +15,8 @@ export interface ProcessTracker {
   open(place: string): Enclosure | null;
   /** What a server that was killed has left: frozen enclosures go on, empty ones are removed. Only those of the same home. */
   tidyUp(): Promise<void>;
+  /** Removes what servers with other homes have left for good. May take seconds; may be repeated. */
+  removeAbandoned(): Promise<void>;
 }
 
 /** The processes of one attempt of a learner, its shim among them. Every method may be repeated, also when the enclosure is gone. */
@@ -44,4 +46,5 @@ export const NO_TRACKER: ProcessTracker = {
   create: async () => null,
   open: () => null,
   tidyUp: async () => undefined,
+  removeAbandoned: async () => undefined,
 };
