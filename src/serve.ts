@@ -1,12 +1,11 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { flushCompileCache } from "node:module";
 import type { AddressInfo } from "node:net";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { rename, rm, writeFile } from "./base/world-files.ts";
-import { authenticate } from "./access/authenticate.ts";
+import { authenticate, authenticateProgram } from "./access/authenticate.ts";
 import { openKeyring } from "./access/sealing.ts";
 import { ensureAdminToken } from "./access/tokens.ts";
 import { systemClock as clock } from "./base/clock.ts";
@@ -42,13 +41,9 @@ export async function serve(options: ServeOptions): Promise<number> {
   await prepareHome(home);
   using _lock = await acquireHomeLock(home);
   await removeUnfinished(home);
-  // Probes and builds keep their temporary files where the next server sweeps, however this one ends.
-  process.env["TMPDIR"] = join(home, "tmp");
   await using server = await startServer(home, settings);
   const serverFile = await writeServerFile(home, server.url);
   process.stdout.write(`Trainyard is ready at ${server.url} (home: ${home})\n`);
-  // Node keeps it at a graceful end only, and the start after a kill is the one that should be quick.
-  flushCompileCache();
   await ending;
   await rm(serverFile, { force: true });
   return 0;
@@ -65,8 +60,7 @@ async function startServer(home: string, settings: Settings): Promise<RunningSer
   parts.defer(async () => store.close());
   const keyring = await openKeyring(home);
   await ensureAdminToken({ home, tokens: store, clock });
-  const tracker = await openTracker(home, clock);
-  const engine = createLocalEngine({ clock, tracker });
+  const engine = createLocalEngine({ clock, tracker: await openTracker(home, clock) });
   parts.defer(async () => engine.close());
   const { allow, allowPrivate } = settings.network;
   const dataStores = createDataStores({
@@ -110,6 +104,12 @@ async function startServer(home: string, settings: Settings): Promise<RunningSer
     resultsGiveUpMs: settings.resultsGiveUpMs,
     pathFor: async (environment) =>
       pathFor(environment, await writeProgramFolder(environment, join(home, "environments"))),
+    reportingFor: (runId) => {
+      const url = reachedAt(app.server.address(), settings.listen);
+      return url === null
+        ? null
+        : { url: `${url}/api/v1/runs/${runId}/metrics`, token: keyring.tokenFor(`metrics ${runId}`) };
+    },
     keyring,
   });
   const environmentService = new EnvironmentService({ home, store, environments });
@@ -117,6 +117,9 @@ async function startServer(home: string, settings: Settings): Promise<RunningSer
     runs: control.runs,
     environments: environmentService,
     cache: control.cache,
+    metrics: control.metrics,
+    authenticateProgram: (header, runId) =>
+      authenticateProgram(header, runId, (id, token) => keyring.isTokenFor(`metrics ${id}`, token)),
     authenticate: async (header) => authenticate(header, async (sha256) => store.findToken(sha256)),
     settings: {
       definitionBytes: settings.limits.definitionBytes,
@@ -131,9 +134,6 @@ async function startServer(home: string, settings: Settings): Promise<RunningSer
   await control.start();
   parts.defer(async () => app.close());
   await listen(app, settings.listen);
-  tracker.removeAbandoned().catch((error: unknown) => {
-    app.log.warn({ error: String(error) }, "control groups of servers before could not be removed");
-  });
   // The first submission should not have to wait for it; who asks meanwhile shares this look.
   const probing = new AbortController();
   parts.defer(() => probing.abort());
@@ -158,6 +158,12 @@ async function listen(app: FastifyInstance, { host, port }: ListenAddress): Prom
     const { code = "unknown" } = error as NodeJS.ErrnoException;
     throw addressUnusable(`${host}:${port}`, LISTEN_FACTS[code] ?? code, error);
   }
+}
+
+/** Where programs on this machine reach the server; null while the port that it will get is not known. */
+function reachedAt(bound: AddressInfo | string | null, { host, port }: ListenAddress): string | null {
+  if (bound !== null && typeof bound !== "string") return urlOf(bound);
+  return port === 0 ? null : urlOf({ address: host, family: host.includes(":") ? "IPv6" : "IPv4", port });
 }
 
 function urlOf({ address, family, port }: AddressInfo): string {

@@ -24,6 +24,18 @@ export async function authenticate(header: string | undefined, findToken: FindTo
   return { account: record.account, role: record.account === ADMIN_ACCOUNT ? "admin" : "member" };
 }
 
+/** Throws `not_authenticated` unless the header brings the token that the run's own program was given. */
+export function authenticateProgram(
+  header: string | undefined,
+  runId: string,
+  isTokenFor: (runId: string, token: string) => boolean,
+): void {
+  if (header === undefined || header.trim() === "") throw notAuthenticated("The request carries no token.");
+  if (!isTokenFor(runId, tokenOfHeader(header.trim()))) {
+    throw notAuthenticated(`The token is not the one that the program of run '${runId}' was given.`);
+  }
+}
+
 function tokenOfHeader(header: string): string {
   const [scheme = "", credentials, ...rest] = header.split(/ +/);
   if (credentials === undefined || rest.length > 0) {

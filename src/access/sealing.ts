@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto";
 import { join } from "node:path";
 import { randomText } from "../base/random-text.ts";
 import { keyFileRefused, secretUnreadable } from "../domain/errors.ts";
@@ -16,11 +16,16 @@ export interface Keyring {
   seal(plaintext: string, context: string): string;
   /** Throws `secret_unreadable` when the key is gone, the envelope was changed, or it belongs to another record. */
   unseal(envelope: string, context: string): string;
+  /** A token that follows from the context and the key, so that nobody need keep it. */
+  tokenFor(context: string): string;
+  /** Whether `tokenFor` of this key, or of one before it, has made the token. */
+  isTokenFor(context: string, token: string): boolean;
 }
 
 const VERSION = "v1";
 /** So that the same key file may one day serve other purposes without one key doing two things. */
 const PURPOSE = "trainyard sealed credentials v1";
+const TOKEN_PURPOSE = "trainyard tokens of programs v1";
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
@@ -40,8 +45,14 @@ export async function openKeyring(home: string): Promise<Keyring> {
   return keyringOf(parseKeys(path, text));
 }
 
-function parseKeys(path: string, text: string): ReadonlyMap<string, Buffer> {
-  const keys = new Map<string, Buffer>();
+/** What is made of one key of the file: one for each purpose. */
+interface DerivedKeys {
+  readonly sealing: Buffer;
+  readonly tokens: Buffer;
+}
+
+function parseKeys(path: string, text: string): ReadonlyMap<string, DerivedKeys> {
+  const keys = new Map<string, DerivedKeys>();
   for (const [index, line] of text.split("\n").entries()) {
     if (line.trim() === "" || line.startsWith("#")) continue;
     const [, keyId, secret] = KEY_LINE.exec(line.trim()) ?? [];
@@ -49,7 +60,9 @@ function parseKeys(path: string, text: string): ReadonlyMap<string, Buffer> {
       throw keyFileRefused(path, `line ${index + 1} is not a key`, "Restore the file from a backup.");
     }
     if (keys.has(keyId)) throw keyFileRefused(path, `key '${keyId}' is there twice`, "Give each key an id of its own.");
-    keys.set(keyId, Buffer.from(hkdfSync("sha256", Buffer.from(secret, "base64url"), "", PURPOSE, KEY_BYTES)));
+    const derive = (purpose: string): Buffer =>
+      Buffer.from(hkdfSync("sha256", Buffer.from(secret, "base64url"), "", purpose, KEY_BYTES));
+    keys.set(keyId, { sealing: derive(PURPOSE), tokens: derive(TOKEN_PURPOSE) });
   }
   if (keys.size === 0) {
     throw keyFileRefused(path, "it holds no key", "Restore it from a backup, or delete it to begin with a new key.");
@@ -57,9 +70,16 @@ function parseKeys(path: string, text: string): ReadonlyMap<string, Buffer> {
   return keys;
 }
 
-function keyringOf(keys: ReadonlyMap<string, Buffer>): Keyring {
-  const [writingId, writingKey] = keys.entries().next().value as [string, Buffer];
+function keyringOf(keys: ReadonlyMap<string, DerivedKeys>): Keyring {
+  const [writingId, { sealing: writingKey, tokens: tokenKey }] = keys.entries().next().value as [string, DerivedKeys];
   return {
+    tokenFor: (context) => tokenOf(tokenKey, context),
+    isTokenFor: (context, token) =>
+      [...keys.values()].some(({ tokens }) => {
+        const expected = Buffer.from(tokenOf(tokens, context));
+        const given = Buffer.from(token);
+        return given.length === expected.length && timingSafeEqual(given, expected);
+      }),
     seal: (plaintext, context) => {
       const nonce = randomBytes(NONCE_BYTES);
       const cipher = createCipheriv("aes-256-gcm", writingKey, nonce).setAAD(boundFacts(writingId, context));
@@ -77,11 +97,15 @@ function keyringOf(keys: ReadonlyMap<string, Buffer>): Keyring {
       ) {
         throw secretUnreadable(context, "they are not an envelope of this version");
       }
-      const key = keys.get(keyId);
+      const key = keys.get(keyId)?.sealing;
       if (key === undefined) throw secretUnreadable(context, `the key '${keyId.slice(0, 16)}' is not in secret.key`);
       return open(key, nonceText, sealedText, boundFacts(keyId, context), context);
     },
   };
+}
+
+function tokenOf(key: Buffer, context: string): string {
+  return createHmac("sha256", key).update(context).digest("base64url");
 }
 
 function open(key: Buffer, nonceText: string, sealedText: string, facts: Buffer, context: string): string {

@@ -20,6 +20,10 @@ export const routePaths = {
   clearCache: { method: "DELETE", path: "/api/v1/cache" },
   listFrameworks: { method: "GET", path: "/api/v1/frameworks" },
   planRetention: { method: "GET", path: "/api/v1/retention" },
+  listMetrics: { method: "GET", path: "/api/v1/runs/{id}/metrics" },
+  reportMetrics: { method: "POST", path: "/api/v1/runs/{id}/metrics" },
+  followMetrics: { method: "GET", path: "/api/v1/runs/{id}/metrics/events" },
+  drawChart: { method: "GET", path: "/api/v1/metrics/chart" },
   listResults: { method: "GET", path: "/api/v1/runs/{id}/results" },
   retryResults: { method: "POST", path: "/api/v1/runs/{id}/results/retry" },
 } as const satisfies Record<string, { readonly method: "GET" | "POST" | "DELETE"; readonly path: string }>;

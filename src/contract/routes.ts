@@ -2,6 +2,7 @@ import { z } from "zod";
 import { CacheClearing, CacheStatus } from "./cache.ts";
 import { EnvironmentBuild, EnvironmentList, EnvironmentOrder } from "./environment.ts";
 import { FrameworkList } from "./framework.ts";
+import { metricRoutes } from "./metric-routes.ts";
 import { Problem } from "./problem.ts";
 import { RetentionView } from "./retention.ts";
 import { routePaths } from "./route-paths.ts";
@@ -17,8 +18,8 @@ export interface RouteContract {
   readonly path: string;
   readonly summary: string;
   readonly description?: string;
-  /** `open` needs no token. Everything under /api/v1 needs one. */
-  readonly access: "open" | "token";
+  /** `open` needs no token. Everything under /api/v1 needs one; `program` takes the one that a run's program was given. */
+  readonly access: "open" | "token" | "program";
   readonly body: BodyKind;
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
@@ -265,6 +266,7 @@ export const routes = {
     body: "none",
     answers: { 200: FrameworkList },
   },
+  ...metricRoutes,
   listResults: {
     operationId: "listResults",
     ...routePaths.listResults,

@@ -7,6 +7,7 @@ import type { TransferBudget } from "../datastores/transfer-budget.ts";
 import type { Credentials } from "../domain/training-spec.ts";
 import type { Engine } from "../engines/engine.ts";
 import type { Environment, EnvironmentCatalogue } from "../environments/environment.ts";
+import { pointCaches } from "../metrics/points/chart.ts";
 import type { ChosenView } from "../staging/data-view.ts";
 import type { Store } from "../store/store.ts";
 import type { AttemptRules } from "./attempt-rules.ts";
@@ -15,6 +16,9 @@ import { createDuties, type Duties } from "./duties.ts";
 import { DataCache } from "./data-cache.ts";
 import type { Machine } from "./machine.ts";
 import { holdsOnlyCopyOf } from "./only-copy.ts";
+import type { Reporting } from "./launcher.ts";
+import { MetricService } from "./metric-service.ts";
+import { MetricsWatch } from "./metrics-watch.ts";
 import { prepareAndStart } from "./preparation.ts";
 import { resultsSync } from "./results-sync.ts";
 import { retryMemoryIn } from "./retry-memory.ts";
@@ -53,6 +57,8 @@ export interface ControlParts {
   /** By what means runs see their data; left out: the best that works here. */
   readonly dataView?: ChosenView;
   pathFor(environment: Environment): Promise<string>;
+  /** Where a run's program may report metrics, and the token for it; left out where it cannot. */
+  reportingFor?(runId: string): Reporting | null;
   /** Seals credentials before they are stored; `context` binds an envelope to its run. */
   readonly keyring: {
     seal(plaintext: string, context: string): string;
@@ -62,6 +68,7 @@ export interface ControlParts {
 
 export interface Control extends Pick<Duties, "runs" | "start" | "stop"> {
   readonly cache: DataCache;
+  readonly metrics: MetricService;
 }
 
 /** The control plane over a home: its files, its buckets, its programs. */
@@ -78,6 +85,8 @@ export function createControl(parts: ControlParts): Control {
   };
   const cache = new DataCache(parts, openCredentials);
   const { staging } = cache;
+  const caches = pointCaches();
+  let watch: MetricsWatch | undefined;
   const onProgress = async (runId: string, message: string): Promise<void> => cache.tell(duties.book, runId, message);
   const remains = runRemains({ ...parts, definitions, openCredentials });
   const duties = createDuties({
@@ -99,7 +108,10 @@ export function createControl(parts: ControlParts): Control {
       },
     },
     companions: [],
-    companionsWith: (book) => [resultsSync({ ...parts, openCredentials }, book)],
+    companionsWith: (book) => [
+      // Before the logs are put away: it reads them to their end.
+      (watch = new MetricsWatch({ ...parts, caches }, book)),
+      resultsSync({ ...parts, openCredentials }, book)],
     timeMemory: timeMemoryIn(home),
     resultsRetries: {
       retryMemory: retryMemoryIn(home),
@@ -107,9 +119,12 @@ export function createControl(parts: ControlParts): Control {
     },
     holdsOnlyCopy: async (run) => holdsOnlyCopyOf(home, run),
   });
+  if (watch === undefined) throw new Error("The duties were made without their companions.");
+  const collecting: MetricsWatch = watch;
   return {
     runs: duties.runs,
     cache,
+    metrics: new MetricService({ ...parts, caches, watch: collecting, book: duties.book }),
     start: async () => {
       await cache.open();
       await duties.start();
@@ -118,6 +133,7 @@ export function createControl(parts: ControlParts): Control {
     stop: async () => {
       await cache.stop();
       await duties.stop();
+      await collecting[Symbol.asyncDispose]();
     },
   };
 }

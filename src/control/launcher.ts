@@ -16,6 +16,13 @@ export interface Launch {
   readonly machine: Machine;
   readonly rendezvous: Rendezvous;
   readonly startedAt: Date;
+  /** Where the program may report metrics, and the token for it; left out where it cannot. */
+  readonly reporting?: Reporting | null;
+}
+
+export interface Reporting {
+  readonly url: string;
+  readonly token: string;
 }
 
 /**
@@ -46,6 +53,9 @@ export function learnerTask(launch: Launch, learner: number): LearnerTask {
     NUM_LEARNERS: String(run.spec.learners),
     LEARNER_NAME_PREFIX: run.id,
     TRAINYARD_ATTEMPT: String(run.attempt),
+    ...(launch.reporting === undefined || launch.reporting === null
+      ? {}
+      : { TRAINYARD_METRICS_URL: launch.reporting.url, TRAINYARD_METRICS_TOKEN: launch.reporting.token }),
     PYTHONPATH: directory.code,
     // A program's prints must be in the log when they happen, not when a buffer is full.
     PYTHONUNBUFFERED: "1",

@@ -41,6 +41,7 @@ interface Live {
   nextLookMs: number;
   summariesMs: number;
   hasNews: boolean;
+  readonly told: Set<string>;
 }
 
 /**
@@ -71,8 +72,14 @@ export class MetricsWatch implements Companion, AsyncDisposable {
     using collection = await this.#open(run);
     const now = clock.monotonicMs();
     const live: Live = {
-      ...{ run, collection, samples: [], pauseMs: ROUND_MS },
-      ...{ nextLookMs: now, summariesMs: now, hasNews: false },
+      run,
+      collection,
+      samples: [],
+      pauseMs: ROUND_MS,
+      nextLookMs: now,
+      summariesMs: now,
+      hasNews: false,
+      told: new Set(run.warnings),
     };
     this.#live.set(run.id, live);
     try {
@@ -89,13 +96,15 @@ export class MetricsWatch implements Companion, AsyncDisposable {
   }
 
   async conclude(run: Run, signal: AbortSignal): Promise<readonly string[]> {
+    // What a program was still sending when it ended is read as well.
+    await this.#posted.get(run.id)?.settled();
+    this.#posted.delete(run.id);
     using collection = await this.#open(run);
     const { warnings } = await collection.collect(true, signal);
     const learners = collectedLearners(this.#parts.home, run);
     const folder = metricsFolder(this.#parts.home, run.id);
     await keepMetricFiles({ home: this.#parts.home, folder, run, learners, collection, now: this.#parts.clock.now() });
     if (collection.points.keys.length > 0) await this.#saveSummaries(run.id);
-    this.#posted.delete(run.id);
     this.#news.emit(run.id);
     const all = [...warnings, ...warningsOfEnd(run, collection.points)];
     return all.filter((warning) => !run.warnings.includes(warning));
@@ -164,7 +173,9 @@ export class MetricsWatch implements Companion, AsyncDisposable {
         live.pauseMs = points > 0 ? ROUND_MS : Math.min(LONGEST_PAUSE_MS, live.pauseMs * 2);
         live.nextLookMs = now + live.pauseMs;
       }
-      if (warnings.length > 0) await this.#warn(run.id, warnings);
+      const fresh = warnings.filter((warning) => !live.told.has(warning));
+      if (fresh.length > 0) await this.#warn(run.id, fresh);
+      for (const warning of fresh) live.told.add(warning);
       if (points > 0) this.#news.emit(run.id);
       if (live.hasNews && now >= live.summariesMs) {
         live.hasNews = false;

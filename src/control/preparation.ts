@@ -8,7 +8,7 @@ import type { PreparationSignals } from "./carried.ts";
 import { messageOf } from "./failures.ts";
 import type { InsistParts } from "./insist.ts";
 import { provideEnvironment, refuseMissingEnvironment, resolveEnvironment } from "./run-environment.ts";
-import { learnerTask } from "./launcher.ts";
+import { learnerTask, type Reporting } from "./launcher.ts";
 import type { Machine } from "./machine.ts";
 import { arrangeRendezvous } from "./rendezvous.ts";
 import { learnersOf, runDirectory } from "./run-directory.ts";
@@ -23,6 +23,8 @@ export interface PreparationParts extends StagerParts, InsistParts {
   readonly environments: EnvironmentCatalogue;
   readonly machine: Machine;
   pathFor(environment: Environment): Promise<string>;
+  /** Where a run's program may report metrics; null, or left out, where it cannot. */
+  reportingFor?(runId: string): Reporting | null;
   openCredentials(runId: string): Promise<Credentials>;
 }
 
@@ -60,6 +62,7 @@ async function startAll(parts: PreparationParts, run: Run, signal: AbortSignal):
     machine: parts.machine,
     rendezvous,
     startedAt,
+    reporting: parts.reportingFor?.(run.id) ?? null,
   };
   const limit = AbortSignal.any([signal, AbortSignal.timeout(ALL_UP_LIMIT_MS)]);
   const starts = learnersOf(run).map(async (learner) => parts.engine.start(learnerTask(launch, learner), limit));

@@ -83,6 +83,24 @@ export function runAlreadyEnded(id: string, state: string): ServiceError {
   );
 }
 
+export function runNotRunning(id: string, state: string): ServiceError {
+  return new ServiceError(
+    "conflict",
+    "run_not_running",
+    `Run '${id}' is ${state}; only the program of a running run can report metrics.`,
+    "Report them while the program runs.",
+  );
+}
+
+export function metricsTooFast(id: string, perSecond: number): ServiceError {
+  return new ServiceError(
+    "rate_limited",
+    "metrics_too_fast",
+    `Run '${id}' reports metrics more than ${perSecond} times a second.`,
+    "Send several reports in one request, as a list.",
+  );
+}
+
 export function runStillLives(id: string, state: string): ServiceError {
   return new ServiceError(
     "conflict",

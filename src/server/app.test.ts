@@ -36,7 +36,29 @@ test("a wrong token is refused before a byte of the body is looked at", async ()
   expect(reply.statusCode).toBe(401);
 });
 
-test.each(contracts.filter(({ path }) => path.includes("/runs/{id}")))(
+test("a program's token reports metrics of its own run, and is good for nothing else", async () => {
+  await using server = await startTestServer();
+  const run = await server.addRun();
+  const authorization = `Bearer program of ${run.id}`;
+  const report = async (id: string, payload: object, token = authorization) =>
+    (
+      await server.app.inject({
+        method: "POST",
+        url: `/api/v1/runs/${id}/metrics`,
+        headers: { authorization: token },
+        payload,
+      })
+    ).statusCode;
+  expect(await report(run.id, { step: 1, values: { loss: 0.5, odd: "NaN" } })).toBe(204);
+  expect(await report(run.id, [{ values: { loss: 0.5 } }])).toBe(204);
+  expect(await report(run.id, { values: { loss: "much" } })).toBe(400);
+  expect(await report("training-000000000", { values: {} })).toBe(401);
+  expect(await report(run.id, { values: {} }, TOKEN)).toBe(401);
+  const other = await server.app.inject({ method: "GET", url: `/api/v1/runs/${run.id}`, headers: { authorization } });
+  expect(other.statusCode).toBe(401);
+});
+
+test.each(contracts.filter(({ path, access }) => path.includes("/runs/{id}") && access === "token"))(
   "$operationId of an unknown run answers run_not_found",
   async (contract) => {
     await using server = await startTestServer();

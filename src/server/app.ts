@@ -14,10 +14,18 @@ import { frameworkRoutes } from "./routes/frameworks.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { logEventRoutes } from "./routes/log-events.ts";
 import { logRoutes } from "./routes/log.ts";
+import { metricRoutes } from "./routes/metrics.ts";
 import { retentionRoutes } from "./routes/retention.ts";
 import { resultRoutes } from "./routes/results.ts";
 import { runRoutes } from "./routes/runs.ts";
-import type { Authenticate, CacheService, EnvironmentService, RunService } from "./services.ts";
+import type {
+  Authenticate,
+  AuthenticateProgram,
+  CacheService,
+  EnvironmentService,
+  MetricService,
+  RunService,
+} from "./services.ts";
 import type { UploadSettings } from "./uploads.ts";
 import { compileValidator } from "./validation.ts";
 
@@ -25,7 +33,9 @@ export interface AppParts {
   readonly runs: RunService;
   readonly environments: EnvironmentService;
   readonly cache: CacheService;
+  readonly metrics: MetricService;
   readonly authenticate: Authenticate;
+  readonly authenticateProgram: AuthenticateProgram;
   readonly settings: UploadSettings;
   /** The product's version, told by /health. */
   readonly version: string;
@@ -44,7 +54,7 @@ const HEADER_LIMIT_BYTES = 65_536;
 
 /** The HTTP server over the route contract, ready to listen. It owns nothing that it is given; `close()` lets go of connections only. */
 export function createApp(parts: AppParts): FastifyInstance {
-  const { runs, environments, cache, authenticate, settings, version, logger } = parts;
+  const { runs, environments, cache, metrics, authenticate, authenticateProgram, settings, version, logger } = parts;
   const closing = new AbortController();
   const app = createBareApp(logger, closing.signal);
   closeInTime(app, closing);
@@ -59,8 +69,9 @@ export function createApp(parts: AppParts): FastifyInstance {
     ...frameworkRoutes(runs, closing.signal),
     ...environmentRoutes(environments, closing.signal),
     ...cacheRoutes(cache),
+    ...metricRoutes(metrics, closing.signal),
   };
-  registerAll(app, handlers, authenticate);
+  registerAll(app, handlers, authenticate, authenticateProgram);
   return app;
 }
 
@@ -113,11 +124,11 @@ function closeInTime(app: FastifyInstance, closing: AbortController): void {
 }
 
 /** Puts every route of the contract on the server, each where only the bodies it takes can be read. */
-export function registerAll(app: FastifyInstance, handlers: RouteHandlers, authenticate: Authenticate): void {
+export function registerAll(app: FastifyInstance, handlers: RouteHandlers, authenticate: Authenticate, authenticateProgram: AuthenticateProgram): void {
   app.removeAllContentTypeParsers();
   const names = Object.keys(routes) as RouteName[];
   const register = (scope: FastifyInstance, name: RouteName): void =>
-    registerRoute(scope, name, handlers[name], authenticate);
+    registerRoute(scope, name, handlers[name], authenticate, authenticateProgram);
   app.register(takeSubmissions);
   app.register(takeJson);
 

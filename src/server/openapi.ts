@@ -33,7 +33,12 @@ export async function describeApi(version: string): Promise<JsonObject> {
     transform: jsonSchemaTransform,
     transformObject: jsonSchemaTransformObject,
   });
-  registerAll(app, neverCalled(), () => Promise.reject(new Error("nobody calls")));
+  registerAll(
+    app,
+    neverCalled(),
+    () => Promise.reject(new Error("nobody calls")),
+    () => undefined,
+  );
   await app.ready();
   const document = JSON.parse(JSON.stringify(app.swagger())) as JsonObject;
   await app.close();

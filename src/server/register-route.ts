@@ -6,7 +6,7 @@ import type { Principal } from "../access/authenticate.ts";
 import { announce } from "../base/world.ts";
 import { Problem } from "../contract/problem.ts";
 import { routes, type RouteContract, type RouteName } from "../contract/routes.ts";
-import type { Authenticate } from "./services.ts";
+import type { Authenticate, AuthenticateProgram } from "./services.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -60,6 +60,7 @@ export function registerRoute(
   name: RouteName,
   handler: RouteHandlers[RouteName],
   authenticate: Authenticate,
+  authenticateProgram: AuthenticateProgram,
 ): void {
   const contract: RouteContract = routes[name];
   const answer = handler as unknown as AnyHandler;
@@ -74,7 +75,9 @@ export function registerRoute(
       : {
           // Before the body is read: nobody without a token makes the server take in a byte.
           onRequest: async (request) => {
-            request.principal = await authenticate(request.headers.authorization);
+            const { authorization } = request.headers;
+            if (contract.access === "token") request.principal = await authenticate(authorization);
+            else authenticateProgram(authorization, (request.params as { readonly id: string }).id);
           },
         }),
     handler: async (request, reply) => {

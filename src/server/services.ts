@@ -1,9 +1,15 @@
 import type { Principal } from "../access/authenticate.ts";
 import type { DefinitionContent } from "../domain/definition-content.ts";
 import type { RetentionPlan } from "../control/retention-plan.ts";
+import type { MetricSummary } from "../domain/metric-summary.ts";
 import type { Run } from "../domain/run.ts";
 import type { RunState } from "../domain/run-state.ts";
 import type { LogFacts } from "../logs/log-hub.ts";
+import type { MetricRecord } from "../metrics/metric-record.ts";
+import type { Chart, ChartRequest, Curve } from "../metrics/points/chart.ts";
+
+/** Checks the token that a run's program was given; throws `not_authenticated`. */
+export type AuthenticateProgram = (authorizationHeader: string | undefined, runId: string) => void;
 
 /** Checks the `Authorization` header as it came; rejects with `not_authenticated`. */
 export type Authenticate = (authorizationHeader: string | undefined) => Promise<Principal>;
@@ -68,6 +74,21 @@ export interface CacheService {
   view(): Promise<{ readonly name: string; readonly refused: readonly string[] }>;
   /** Removes what no live run uses. Gives the bytes that came free. */
   clear(): Promise<number>;
+}
+
+/** What the routes need of metrics. */
+export interface MetricService {
+  list(runId: string): Promise<{ readonly run: Run; readonly summaries: readonly MetricSummary[] }>;
+  chart(
+    runIds: readonly string[],
+    keys: readonly string[] | null,
+    request: ChartRequest,
+    most: number,
+    signal: AbortSignal,
+  ): Promise<Chart>;
+  runOf(curve: Curve): string;
+  report(runId: string, records: readonly MetricRecord[]): Promise<void>;
+  waitForNews(runId: string, signal: AbortSignal): Promise<void>;
 }
 
 /**

@@ -39,6 +39,16 @@ export async function startTestServer(limits: { definitionBytes?: number } = {})
       view: async () => ({ name: "a copy", refused: ["An overlay cannot be mounted: denied"] }),
       clear: async () => 4096,
     },
+    metrics: {
+      list: async (id) => ({ run: await runs.get(id), summaries: [] }),
+      chart: async () => ({ grid: null, series: [] }),
+      runOf: ({ folder }) => folder,
+      report: async (id) => void (await runs.get(id)),
+      waitForNews: async () => undefined,
+    },
+    authenticateProgram: (header, id) => {
+      if (header !== `Bearer program of ${id}`) throw notAuthenticated("The request has no valid token.");
+    },
     environments: {
       list: async () => ({ environments: [], building: [], installer: null, buildable: [] }),
       build: async () => undefined,

@@ -42,6 +42,11 @@ export class PostedRecords {
     return promise;
   }
 
+  /** Resolves when nothing is on its way to the disk. */
+  async settled(): Promise<void> {
+    while (this.#writing !== null) await this.#writing;
+  }
+
   async #write(): Promise<void> {
     while (this.#waiting.length > 0) {
       const portion = this.#waiting;
