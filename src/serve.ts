@@ -102,6 +102,7 @@ async function startServer(home: string, settings: Settings): Promise<RunningSer
       retryDelayMs: settings.retries.delayMs,
     },
     resultsGiveUpMs: settings.resultsGiveUpMs,
+    logMaxBytes: settings.logMaxBytes,
     pathFor: async (environment) =>
       pathFor(environment, await writeProgramFolder(environment, join(home, "environments"))),
     reportingFor: (runId) => {

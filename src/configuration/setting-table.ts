@@ -236,6 +236,19 @@ export const SETTINGS = {
     meaning: "How many bytes of training data are brought in a second, for all runs together.",
     fromText: asNumber,
   }),
+  "logs.max_bytes": setting({
+    type: "number or unlimited",
+    schema: orWord(
+      wholeNumber(1_048_576, Number.MAX_SAFE_INTEGER),
+      "unlimited",
+      "a whole number from 1048576 up, or the word unlimited",
+    ),
+    default: String(GIBIBYTE),
+    example: "10737418240",
+    meaning:
+      "How much of the log of each learner is kept. Of one that grows beyond it the middle is dropped, with a line that says how much; beginning and end stay, and the program is never held up.",
+    fromText: asNumber,
+  }),
   "limits.manifest_bytes": setting({
     type: "number",
     schema: wholeNumber(1000, 1_000_000),

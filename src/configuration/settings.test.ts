@@ -56,6 +56,7 @@ test("without any source every setting has its default", () => {
     storeRetry: { attempts: 6, firstDelayMs: 500, maxDelayMs: 30_000 },
     cacheMaxBytes: null,
     transfer: { requests: 64, requestsPerStore: 32, bytesPerSecond: null },
+    logMaxBytes: 1_073_741_824,
     limits: {
       manifestBytes: 1_000_000,
       definitionBytes: 1_073_741_824,
@@ -93,6 +94,7 @@ stores:
     allow_private: false
   retry: {attempts: 1, max_delay_seconds: 2}
 cache: {max_bytes: 7000}
+logs: {max_bytes: 2000000}
 transfer: {requests: 9, requests_per_store: 3, bytes_per_second: 5000}
 limits: {manifest_bytes: 2000, definition_bytes: 3000, unpacked_bytes: 4000, unpacked_entries: 5}
 builds:
@@ -124,6 +126,7 @@ environments:
     storeRetry: { attempts: 1, firstDelayMs: 500, maxDelayMs: 2000 },
     cacheMaxBytes: 7000,
     transfer: { requests: 9, requestsPerStore: 3, bytesPerSecond: 5000 },
+    logMaxBytes: 2_000_000,
     limits: { manifestBytes: 2000, definitionBytes: 3000, unpackedBytes: 4000, unpackedEntries: 5 },
     builds: {
       mode: "off",

@@ -39,6 +39,8 @@ export interface Settings {
     /** Null is no limit. */
     readonly bytesPerSecond: number | null;
   };
+  /** Of each learner's log; null is no limit. */
+  readonly logMaxBytes: number | null;
   readonly limits: {
     readonly manifestBytes: number;
     readonly definitionBytes: number;
@@ -92,6 +94,7 @@ function settingsOf(values: SettingValues): Settings {
       requestsPerStore: values["transfer.requests_per_store"],
       bytesPerSecond: values["transfer.bytes_per_second"],
     },
+    logMaxBytes: values["logs.max_bytes"],
     limits: {
       manifestBytes: values["limits.manifest_bytes"],
       definitionBytes: values["limits.definition_bytes"],

@@ -14,6 +14,7 @@ import type { AttemptRules } from "./attempt-rules.ts";
 import { Definitions } from "./definitions.ts";
 import { createDuties, type Duties } from "./duties.ts";
 import { DataCache } from "./data-cache.ts";
+import { logKeeper } from "./log-keeper.ts";
 import type { Machine } from "./machine.ts";
 import { holdsOnlyCopyOf } from "./only-copy.ts";
 import type { Reporting } from "./launcher.ts";
@@ -24,6 +25,7 @@ import { resultsSync } from "./results-sync.ts";
 import { retryMemoryIn } from "./retry-memory.ts";
 import { runDirectory } from "./run-directory.ts";
 import { runRemains } from "./run-remains.ts";
+import { SecretMasks } from "./secret-masks.ts";
 import type { ServiceLog } from "./service-log.ts";
 import { timeMemoryIn } from "./time-memory.ts";
 import { Trash } from "./trash.ts";
@@ -50,6 +52,8 @@ export interface ControlParts {
   readonly deleteUndoMs?: number;
   /** How long a bucket may stay away before results are left on the server; left out: an hour. */
   readonly resultsGiveUpMs?: number;
+  /** How much of each learner's log is kept; null, or left out, is all. */
+  readonly logMaxBytes?: number | null;
   /** What the cache of training data may keep beyond what live runs use; null, or left out: half of the free space. */
   readonly cacheMaxBytes?: number | null;
   /** What transfers may use together; left out: as without a configuration. */
@@ -83,12 +87,13 @@ export function createControl(parts: ControlParts): Control {
       ? { data: null, results: null }
       : (JSON.parse(parts.keyring.unseal(sealed, runId)) as Credentials);
   };
+  const masks = new SecretMasks(openCredentials);
   const cache = new DataCache(parts, openCredentials);
   const { staging } = cache;
   const caches = pointCaches();
   let watch: MetricsWatch | undefined;
   const onProgress = async (runId: string, message: string): Promise<void> => cache.tell(duties.book, runId, message);
-  const remains = runRemains({ ...parts, definitions, openCredentials });
+  const remains = runRemains({ ...parts, definitions, masks, openCredentials });
   const duties = createDuties({
     ...parts,
     definitions,
@@ -111,7 +116,7 @@ export function createControl(parts: ControlParts): Control {
     companionsWith: (book) => [
       // Before the logs are put away: it reads them to their end.
       (watch = new MetricsWatch({ ...parts, caches }, book)),
-      resultsSync({ ...parts, openCredentials }, book)],
+      resultsSync({ ...parts, masks, openCredentials }, book), logKeeper({ ...parts, masks }, book)],
     timeMemory: timeMemoryIn(home),
     resultsRetries: {
       retryMemory: retryMemoryIn(home),

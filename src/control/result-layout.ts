@@ -12,7 +12,7 @@ const RESERVED =
   /^(?:(?:learner-\d+|_submitted_code|_wml_checkpoints|_result_dir)(?:\/|$)|attempts\/\d+\/learner-\d+(?:\/|$))/;
 
 /** What is the service's own in a folder of logs: the engine's records, and a marker that a program made in its name. */
-const OURS = /^(?:attempt-\d+\.|\.log-copy-complete$)/;
+const OURS = /^(?:attempt-\d+\.|\.training-log\.|\.log-copy-complete$)/;
 
 /** A folder of the run directory and where its files go. */
 export interface ResultFolder {

@@ -2,18 +2,20 @@ import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
-import { copyFile, rm } from "../base/world-files.ts";
+import { rm } from "../base/world-files.ts";
 import type { DataStores } from "../datastores/data-stores.ts";
 import { continuesPuts, type DataStore, type StoredObject } from "../datastores/datastore.ts";
 import { RemoteError } from "../datastores/remote-error.ts";
 import { uploadTree, type LocalFile } from "../datastores/upload-tree.ts";
 import { amend, type Run } from "../domain/run.ts";
 import type { Credentials } from "../domain/training-spec.ts";
+import { copyServed } from "../logs/finish-log.ts";
 import type { Companion } from "./companion.ts";
 import { messageOf } from "./failures.ts";
 import { resultFolders, type ResultFolder } from "./result-layout.ts";
 import type { RunBook } from "./run-book.ts";
 import { learnerDirectory, learnersOf, runDirectory, TRAINING_LOG } from "./run-directory.ts";
+import type { SecretMasks } from "./secret-masks.ts";
 import type { ServiceLog } from "./service-log.ts";
 import { useStore } from "./use-store.ts";
 
@@ -25,6 +27,7 @@ export interface SyncParts {
   readonly clock: Clock;
   readonly log: ServiceLog;
   readonly dataStores: DataStores;
+  readonly masks: SecretMasks;
   openCredentials(runId: string): Promise<Credentials>;
 }
 
@@ -140,15 +143,14 @@ class Looks {
     if (facts === null || this.#sent.get(key) === String(facts.size)) return;
     const copy = join(runDirectory(this.#parts.home, this.#run.id).root, "log-copy");
     try {
-      await copyFile(log, copy);
-      const { size: sizeBytes } = await stat(copy);
+      const sizeBytes = await copyServed(log, copy, await this.#parts.masks.of(this.#run.id), false);
       const object = await store.put(
         key,
         { kind: "file", path: copy, sizeBytes },
         signal,
         this.#listed?.get(key) ?? null,
       );
-      this.#sent.set(key, String(sizeBytes));
+      this.#sent.set(key, String(facts.size));
       this.#listed?.set(key, object);
     } finally {
       await rm(copy, { force: true });

@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { openLog, readTail, waitForGrowth } from "./log-file.ts";
+import { openLog, waitForGrowth } from "./log-file.ts";
+import { SecretMask } from "./secret-mask.ts";
+import { readTail } from "./served-log.ts";
 
 async function makeFolder() {
   const folder = await mkdtemp(join(tmpdir(), "trainyard-log-"));
@@ -16,6 +18,7 @@ async function makeFolder() {
   };
 }
 
+const whole = (path: string) => ({ path, mask: new SecretMask([]), isComplete: true });
 const deadline = (): AbortSignal => AbortSignal.timeout(10_000);
 
 test("a snapshot streams a range and never what came after it was taken", async () => {
@@ -32,7 +35,7 @@ test("a log that is not there yet is empty", async () => {
   await using bundle = await makeFolder();
   await using log = await openLog(bundle.path);
   expect([log.sizeBytes, log.stream(0, 10)]).toEqual([0, null]);
-  expect(await readTail(bundle.path, 10, 1000)).toEqual([]);
+  expect(await readTail(whole(bundle.path), 10, 1000)).toEqual([]);
 });
 
 test("a link or a pipe in the log's place is not read", async () => {
@@ -45,7 +48,7 @@ test("a link or a pipe in the log's place is not read", async () => {
   for (const path of [bundle.path, pipe]) {
     await using log = await openLog(path);
     expect(log.sizeBytes).toBe(0);
-    expect(await readTail(path, 10, 1000)).toEqual([]);
+    expect(await readTail(whole(path), 10, 1000)).toEqual([]);
   }
 });
 
@@ -84,13 +87,13 @@ test("waiting rejects with the signal's reason when aborted", async () => {
 test("the tail is the last lines, with a progress bar as it looked last", async () => {
   await using bundle = await makeFolder();
   await writeFile(bundle.path, "one\ntwo\r\n10 %\r50 %\r100 %\nlast without newline");
-  expect(await readTail(bundle.path, 3, 1000)).toEqual(["two", "100 %", "last without newline"]);
+  expect(await readTail(whole(bundle.path), 3, 1000)).toEqual(["two", "100 %", "last without newline"]);
 });
 
 test("the tail of a long line is cut at a character", async () => {
   await using bundle = await makeFolder();
   await writeFile(bundle.path, "€".repeat(100));
-  expect(await readTail(bundle.path, 3, 10)).toEqual(["€€€"]);
+  expect(await readTail(whole(bundle.path), 3, 10)).toEqual(["€€€"]);
 });
 
 test("for any text, a tail with room enough is its last lines", async () => {
@@ -99,7 +102,7 @@ test("for any text, a tail with room enough is its last lines", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(line, { minLength: 1 }), fc.nat(20), async (lines, count) => {
       await writeFile(bundle.path, `${lines.join("\n")}\n`);
-      expect(await readTail(bundle.path, count + 1, 100_000)).toEqual(lines.slice(-count - 1));
+      expect(await readTail(whole(bundle.path), count + 1, 100_000)).toEqual(lines.slice(-count - 1));
     }),
     { numRuns: 50 },
   );

@@ -51,27 +51,9 @@ export async function waitForGrowth(path: string, fromByte: number, signal: Abor
   while (true) {
     const changed = changes.next(signal);
     changed.catch(() => {}); // It may be aborted during the look; the wait below tells.
-    const sizeBytes = await fileSize(path);
+    const sizeBytes = await logSize(path);
     if (sizeBytes > fromByte) return sizeBytes;
     await changed;
-  }
-}
-
-/**
- * The last `lines` lines, oldest first, from at most the last `maxBytes` bytes. A progress bar that redraws its line
- * with carriage returns counts as what it showed last. Empty when there is no file.
- */
-export async function readTail(path: string, lines: number, maxBytes: number): Promise<string[]> {
-  const file = await openRegularFile(path);
-  if (file === null) return [];
-  const { handle, sizeBytes } = file;
-  try {
-    const start = Math.max(0, sizeBytes - maxBytes);
-    const buffer = Buffer.alloc(sizeBytes - start);
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, start);
-    return lastLines(buffer.subarray(0, bytesRead), start > 0, lines);
-  } finally {
-    await handle.close();
   }
 }
 
@@ -114,7 +96,8 @@ export async function openRegularFile(path: string): Promise<{ handle: FileHandl
   return null;
 }
 
-async function fileSize(path: string): Promise<number> {
+/** 0 where there is no file, or something else stands in its place. */
+export async function logSize(path: string): Promise<number> {
   const stats = await lstat(path).catch(absent);
   return stats?.isFile() === true ? stats.size : 0;
 }
@@ -122,8 +105,12 @@ async function fileSize(path: string): Promise<number> {
 /** ELOOP is a link, ENXIO a socket: something that is not the log stands in its place. */
 const ABSENT = ["ENOENT", "ENOTDIR", "ELOOP", "ENXIO"];
 
+export function isAbsent({ code }: NodeJS.ErrnoException): boolean {
+  return ABSENT.includes(code ?? "");
+}
+
 function absent(error: NodeJS.ErrnoException): null {
-  if (ABSENT.includes(error.code ?? "")) return null;
+  if (isAbsent(error)) return null;
   throw error;
 }
 

@@ -1,6 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { droppedLine, readDropped, type DroppedPart } from "./dropped-part.ts";
-import { openRegularFile } from "./log-file.ts";
+import { lastLines, openRegularFile } from "./log-file.ts";
 import type { SecretMask } from "./secret-mask.ts";
 
 /** Where a log is, and what must be known of its run to give it away. */
@@ -109,6 +109,8 @@ class OpenLog implements ServedLog {
       const seen = await this.#bytes(start, Math.min(most, this.writtenBytes, end + beyond));
       if (this.#wasDroppedMeanwhile(start, end)) continue;
       this.#place.mask.apply(seen);
+      // What begins a secret at the edge of the dropped part stays a secret.
+      if (end === this.#dropped?.from) seen.fill(ASTERISK, this.#place.mask.givable(seen));
       const bytes = seen.subarray(from - start, end - start);
       // It was emptied or cut since it was opened.
       if (bytes.length === 0) return null;
@@ -177,6 +179,7 @@ function usable(dropped: DroppedPart | null, fileBytes: number): DroppedPart | n
 }
 
 const LONGEST_CHARACTER = 4;
+const ASTERISK = 0x2a;
 
 /** How many bytes at the end begin a character of UTF-8 that goes on behind them. */
 function begunCharacter(bytes: Buffer): number {
@@ -211,6 +214,16 @@ export async function tailStart(log: ServedLog, lines: number, maxBytes: number)
     end = begin;
   }
   return 0;
+}
+
+/**
+ * The last `lines` lines as people see them, oldest first, from at most the last `maxBytes` bytes. A progress bar that redraws
+ * its line with carriage returns counts as what it showed last. Empty when there is no file.
+ */
+export async function readTail(place: LogPlace, lines: number, maxBytes: number): Promise<string[]> {
+  await using log = await openServedLog(place);
+  const { begin, bytes } = await readBlock(log, Math.max(0, log.sizeBytes - maxBytes), log.sizeBytes);
+  return lastLines(bytes, begin > 0, lines);
 }
 
 /** The bytes before `end` from `begin` on, or from behind the dropped part where that lies between. */
