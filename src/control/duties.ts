@@ -9,7 +9,7 @@ import { tidyUpLate } from "./late-tidying.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { waitingFor } from "./machine.ts";
 import { adopt, resume } from "./rescuer.ts";
-import { keepForgetting } from "./retention.ts";
+import { awaitMark, keepForgetting } from "./retention.ts";
 import { DAY_MS } from "./retention-decision.ts";
 import { pauseLeftMs } from "./retry-decision.ts";
 import { ResultsRetries, type RetryParts } from "./results-retry.ts";
@@ -65,7 +65,9 @@ export interface Duties {
 export function createDuties(parts: DutyParts): Duties {
   const { clock, store, log, trash, machineTime = realMachineTime } = parts;
   const ending = new AbortController();
-  const book = new RunBook(store, clock);
+  const rules = { days: parts.retentionDays, undoMs: parts.deleteUndoMs ?? 0 };
+  const time = new TrustedTime(clock, parts.timeMemory, Math.max(rules.undoMs, (rules.days ?? 0) * DAY_MS));
+  const book = new RunBook(store, clock, async () => awaitMark(time.notice(), log));
   /** What goes on beside the runs; the end of the server waits for it. */
   const underWay = new Set<Promise<void>>();
   const supervise = (work: Promise<void>): void => {
@@ -106,8 +108,6 @@ export function createDuties(parts: DutyParts): Duties {
       scheduler.schedule();
     },
   });
-  const rules = { days: parts.retentionDays, undoMs: parts.deleteUndoMs ?? 0 };
-  const time = new TrustedTime(clock, parts.timeMemory, Math.max(rules.undoMs, (rules.days ?? 0) * DAY_MS));
   const holdsOnlyCopy = async (run: Run): Promise<boolean> => (await parts.holdsOnlyCopy?.(run)) ?? false;
   const retention = { rules, time, holdsOnlyCopy };
   const retries = new ResultsRetries({ ...parts, ...parts.resultsRetries, book });
@@ -120,6 +120,7 @@ export function createDuties(parts: DutyParts): Duties {
     scheduler,
     lifecycle,
     start: async () => {
+      await time.recall();
       await resume({ store, scheduler, lifecycle, trash, log, queue });
       const remove = async (run: Run): Promise<void> => runs.forget(run);
       supervise(keepForgetting({ ...retention, store, clock, log, remove }, ending.signal));

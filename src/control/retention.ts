@@ -81,21 +81,20 @@ async function forget(parts: RetentionParts, id: string, now: Date): Promise<boo
 }
 
 interface DutyParts extends RetentionParts {
-  readonly time: Pick<TrustedTime, "recall" | "now" | "save">;
+  readonly time: Pick<TrustedTime, "now" | "save">;
 }
 
 /** The duty: one round at the start, then every hour or minute, until aborted. A failed round is logged and the next one comes. */
 export async function keepForgetting(parts: DutyParts, signal: AbortSignal): Promise<void> {
   const { clock, log, rules, time } = parts;
   const roundMs = rules.undoMs === 0 ? HOUR_MS : UNDO_ROUND_MS;
-  await time.recall();
   let savedMs = Number.NEGATIVE_INFINITY;
   while (!signal.aborted) {
     try {
       const now = time.now();
       if (clock.monotonicMs() - savedMs >= HOUR_MS) {
         savedMs = clock.monotonicMs();
-        await saveTime(time, log);
+        await awaitMark(time.save(), log);
       }
       const count = await forgetOldRuns(parts, now, signal);
       if (count > 0) log.info({ count, days: rules.days }, "forgot runs that were deleted or ended long ago");
@@ -108,8 +107,8 @@ export async function keepForgetting(parts: DutyParts, signal: AbortSignal): Pro
 }
 
 /** A full disk is no reason not to forget: that is what frees it. */
-async function saveTime(time: DutyParts["time"], log: ServiceLog): Promise<void> {
-  await time
-    .save()
-    .catch((error: unknown) => log.warn({ error: messageOf(error) }, "the time could not be noted for the next start"));
+export async function awaitMark(mark: Promise<void>, log: ServiceLog): Promise<void> {
+  await mark.catch((error: unknown) =>
+    log.warn({ error: messageOf(error) }, "the time could not be noted for the next start"),
+  );
 }

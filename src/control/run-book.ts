@@ -21,13 +21,21 @@ export interface RunUpdate {
 export class RunBook {
   readonly #store: Store;
   readonly #times: RunTimes;
+  readonly #noticeTime: () => Promise<void>;
   /** One event name per run id, carrying the new version of the run. */
   readonly #changes = new EventEmitter({ captureRejections: false });
 
-  constructor(store: Store, clock: Clock) {
+  /** `noticeTime` is called before a run is dated, and waited for; it never rejects. */
+  constructor(store: Store, clock: Clock, noticeTime: () => Promise<void> = async () => undefined) {
     this.#store = store;
+    this.#noticeTime = noticeTime;
     this.#times = new RunTimes(clock);
     this.#changes.setMaxListeners(0);
+  }
+
+  /** To be called before a run is inserted, as `update` does before it writes. */
+  async noticeTime(): Promise<void> {
+    await this.#noticeTime();
   }
 
   /** A run that was inserted: its times are counted from here. */
@@ -50,6 +58,7 @@ export class RunBook {
 
   /** Writes what `change` makes of the run. Asks it again, with the run as it is then, when somebody else was faster. */
   async update(id: string, change: (run: Run, now: Date) => RunUpdate): Promise<Run> {
+    await this.#noticeTime();
     for (let attempt = 1; ; attempt += 1) {
       const run = await this.get(id);
       const now = this.#times.now(run);

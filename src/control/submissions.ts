@@ -96,6 +96,7 @@ export class Submissions {
   async enter(entry: NewRun, zip: DefinitionContent): Promise<{ readonly run: Run; readonly created: boolean }> {
     const { book, definitions, scheduler, machine } = this.#parts;
     const { definitionSha256 } = entry.run;
+    await book.noticeTime();
     const insert = async (definition: Uint8Array | null) => this.#insert({ ...entry, definition });
     const { run, created } = await definitions.takeOver(zip, definitionSha256, insert);
     if (!created) {

@@ -24,6 +24,7 @@ function machine() {
   return {
     state,
     clock,
+    memory,
     pass: (ms: number) => {
       state.trueMs += ms;
       state.uptimeMs += ms;
@@ -101,6 +102,56 @@ test("without a memory, or with an empty one, the wall clock is believed", async
   expect(alone.now()).toEqual(here.clock.now());
 });
 
+test("a clock that is set back and forth is noticed when something is dated in between, also by the next server", async () => {
+  const here = machine();
+  const time = await here.startServer();
+  time.now();
+  here.state.offsetMs = -YEARS_MS;
+  const dated = here.clock.now();
+  await time.notice();
+  here.state.offsetMs = 0;
+  here.pass(DAY_MS);
+  const next = await here.startServer();
+  for (const each of [time, next]) {
+    expect(each.now().getTime()).toBe(dated.getTime() + DAY_MS);
+    expect(each.isDoubted()).toBe(true);
+  }
+});
+
+test("a look at a clock that nobody set writes nothing, and one at a clock that was set writes once", async () => {
+  const here = machine();
+  let writes = 0;
+  let isBroken = true;
+  const memory = {
+    ...here.memory,
+    write: async (mark: TimeMark) => {
+      writes += 1;
+      if (isBroken) throw new Error("ENOSPC");
+      await here.memory.write(mark);
+    },
+  };
+  const time = new TrustedTime(here.clock, memory, 7 * DAY_MS);
+  for (const ms of [0, DAY_MS, 1000]) {
+    here.pass(ms);
+    await time.notice();
+  }
+  expect(writes).toBe(0);
+  here.state.offsetMs = DAY_MS;
+  const both = [time.notice(), time.notice()];
+  // Whoever comes while the mark is written waits for it, and is not told of the other's trouble.
+  await expect(both[0]).rejects.toThrow("ENOSPC");
+  await both[1];
+  await time.notice();
+  expect([writes, here.state.mark]).toEqual([1, null]);
+  isBroken = false;
+  for (const ms of [-1001, DAY_MS, 2 * DAY_MS]) {
+    here.state.offsetMs = ms;
+    await time.notice();
+  }
+  expect(writes).toBe(4);
+  expect(here.state.mark).toMatchObject({ believedMs: START + 2 * DAY_MS + DAY_MS + 1000 - 1001 - 2 * DAY_MS });
+});
+
 test("whatever is done to the clock, no run looks older than it has been ended for", async () => {
   const step = fc.oneof(
     fc.record({ do: fc.constant("pass" as const), ms: fc.integer({ min: 0, max: 3 * DAY_MS }) }),
@@ -110,28 +161,35 @@ test("whatever is done to the clock, no run looks older than it has been ended f
     }),
     fc.record({ do: fc.constant("restart" as const), ms: fc.constant(0) }),
     fc.record({ do: fc.constant("reboot" as const), ms: fc.integer({ min: 0, max: 90 * DAY_MS }) }),
-    fc.record({ do: fc.constant("end" as const), ms: fc.constant(0) }),
+    fc.record({ do: fc.constantFrom("end" as const, "round" as const), ms: fc.constant(0) }),
   );
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
       const here = machine();
       let time = await here.startServer();
       const ended: { readonly wallMs: number; readonly trueMs: number }[] = [];
-      for (const one of steps) {
-        // The duty's round, before and after whatever happens.
-        time.now();
-        await time.save();
-        if (one.do === "pass") here.pass(one.ms);
-        if (one.do === "set") here.state.offsetMs = one.ms;
-        if (one.do === "reboot") here.reboot(one.ms);
-        if (one.do === "restart" || one.do === "reboot") time = await here.startServer();
+      const round = async (): Promise<void> => {
         const nowMs = time.now().getTime();
-        if (one.do === "end") ended.push({ wallMs: here.clock.now().getTime(), trueMs: here.state.trueMs });
+        await time.save();
         for (const run of ended) {
           const isForgotten = nowMs >= run.wallMs + 7 * DAY_MS;
           if (isForgotten) expect(here.state.trueMs - run.trueMs).toBeGreaterThanOrEqual(7 * DAY_MS - 50 * 1000);
         }
+      };
+      await round();
+      for (const one of steps) {
+        if (one.do === "pass") here.pass(one.ms);
+        if (one.do === "set") here.state.offsetMs = one.ms;
+        if (one.do === "reboot") here.reboot(one.ms);
+        if (one.do === "restart" || one.do === "reboot") time = await here.startServer();
+        if (one.do === "end") {
+          await time.notice();
+          ended.push({ wallMs: here.clock.now().getTime(), trueMs: here.state.trueMs });
+        }
+        // A server's first round is at its start; whether others come before the clock is set again is left to chance.
+        if (one.do === "restart" || one.do === "reboot" || one.do === "round") await round();
       }
+      await round();
     }),
     { numRuns: 500 },
   );

@@ -33,6 +33,8 @@ interface Doubt {
  * the machine. A clock that is set back is followed at once, since runs that end now are dated by it. One that was set
  * forward, or a machine that was off, is believed only after `doubtMs` have passed: by then whatever ended before the
  * jump is old enough to go, and what ended after it is dated by the new time.
+ *
+ * A clock that is set back and forth between two looks is not seen. So it looks at whatever dates runs: see `notice`.
  */
 export class TrustedTime {
   readonly #clock: Clock;
@@ -41,6 +43,8 @@ export class TrustedTime {
   #believedMs: number;
   #lastMs: number;
   #doubt: Doubt | null = null;
+  /** The last mark that is written; never rejects. */
+  #saving: Promise<void> = Promise.resolve();
 
   /** Believes the wall clock, until `recall` tells better. */
   constructor(clock: Clock, memory: TimeMemory | undefined, doubtMs: number) {
@@ -63,16 +67,33 @@ export class TrustedTime {
   }
 
   now(): Date {
+    this.#look();
+    return new Date(this.#believedMs);
+  }
+
+  /**
+   * Called before a run is dated. Where the clock was set since the last look, resolves when that is noted for the next
+   * process too: it would take what is dated now for as old as it looks.
+   */
+  async notice(): Promise<void> {
+    if (this.#look()) await this.save();
+    else await this.#saving;
+  }
+
+  /** Whether the clock was seen to have been set. */
+  #look(): boolean {
     const wallMs = this.#clock.now().getTime();
     const nowMs = this.#clock.monotonicMs();
     const passedMs = nowMs - this.#lastMs;
     this.#lastMs = nowMs;
     const expectedMs = this.#believedMs + passedMs;
     const aheadMs = wallMs - expectedMs;
-    this.#doubt = aheadMs > TOLERANCE_MS ? grown(this.#doubt, aheadMs, passedMs) : null;
+    const before = this.#doubt;
+    this.#doubt = aheadMs > TOLERANCE_MS ? grown(before, aheadMs, passedMs) : null;
+    const isSet = aheadMs < -TOLERANCE_MS || (this.#doubt?.aheadMs ?? 0) > (before?.aheadMs ?? 0) + TOLERANCE_MS;
     if (this.#doubt !== null && this.#doubt.lastedMs >= this.#doubtMs) this.#doubt = null;
     this.#believedMs = this.#doubt === null ? wallMs : expectedMs;
-    return new Date(this.#believedMs);
+    return isSet;
   }
 
   /** True while the wall clock is ahead of what is believed. */
@@ -80,8 +101,14 @@ export class TrustedTime {
     return this.#doubt !== null;
   }
 
-  /** For the next process. */
+  /** For the next process. May be called at once. */
   async save(): Promise<void> {
+    const saving = this.#saving.then(async () => this.#write());
+    this.#saving = saving.catch(() => undefined);
+    return saving;
+  }
+
+  async #write(): Promise<void> {
     if (this.#memory === undefined) return;
     const bootId = await this.#memory.bootId();
     const uptimeMs = this.#memory.uptimeMs();
