@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import type { EtagOrder, EtagReport } from "./etag-thread.ts";
 
-/** MD5 goes at about 600 MB/s on a core; the main thread and the disk keep up with no more of them than this. */
+/** The main thread and the disk keep up with no more of them than this. */
 const MAX_THREADS = 4;
 
 /** A step that is worth a message to the thread. */
@@ -19,12 +19,11 @@ export interface FileEtag {
 }
 
 /**
- * Threads for checksums of large files, because MD5 in the main thread would hold up everything else there: a gigabyte
- * takes about 1.7 s. They start with the first file and do not keep the process alive once they have nothing to do.
+ * Threads for checksums of large files, because MD5 in the main thread would hold up everything else there. They start with the first file and do not keep the process alive once they have nothing to do.
  */
 class EtagThreads {
   readonly #threads: EtagThread[] = [];
-  readonly #most = Math.min(MAX_THREADS, Math.max(1, availableParallelism() - 1));
+  readonly #most = Math.min(MAX_THREADS, availableParallelism());
 
   start(path: string, sizeBytes: number, partBytes: number | null): FileEtag {
     return this.#leastBusy().open(path, sizeBytes, partBytes);

@@ -4,6 +4,7 @@ import { Agent, type Dispatcher } from "undici";
 import { announce } from "../base/world.ts";
 import { ServiceError } from "../domain/errors.ts";
 import type { EndpointGuard } from "./address-guard.ts";
+import { DirectConnections } from "./direct-connections.ts";
 import { RemoteError } from "./remote-error.ts";
 
 export interface TimeLimits {
@@ -36,6 +37,8 @@ export interface HttpRequest {
   readonly body?: Uint8Array | Readable;
   /** The connection is not used again. */
   readonly isLast?: boolean;
+  /** A GET whose answer is mostly the bytes of an object; for `stream`. */
+  readonly isOfObject?: boolean;
 }
 
 /** The head of an answer and its body, which must be read, or left with `discard`. */
@@ -50,7 +53,7 @@ export interface HttpAnswer extends Outcome {
 export interface BodySink {
   /** Whether the body is for `take`; another one, as that of an error, is given back as text. */
   begin(answer: Outcome): boolean;
-  /** With a promise nothing more comes until it is settled. */
+  /** The piece is only lent, for the time of the call. With a promise nothing more comes until it is settled. */
   take(piece: Buffer): Promise<void> | undefined;
 }
 
@@ -71,9 +74,11 @@ const WORTH_READING_BYTES = 64 * 1024;
 export class HttpClient {
   readonly #guard: EndpointGuard;
   readonly #agent: Agent;
+  readonly #direct: DirectConnections;
 
   constructor(guard: EndpointGuard, limits: TimeLimits) {
     this.#guard = guard;
+    this.#direct = new DirectConnections(guard, limits);
     this.#agent = new Agent({
       connect: { timeout: limits.connectMs, lookup: guard.lookup },
       headersTimeout: limits.silenceMs,
@@ -128,10 +133,14 @@ export class HttpClient {
    * the body has been taken.
    */
   async stream(endpoint: Endpoint, request: HttpRequest, sink: BodySink, signal: AbortSignal): Promise<TakenAnswer> {
-    const { method, headers = {} } = request;
+    const { method, headers = {}, isOfObject = false } = request;
     const path = endpoint.path + request.path;
     announce("request", `${method} ${path}`);
     signal.throwIfAborted();
+    if (isOfObject) {
+      const answer = await this.#direct.get({ origin: endpoint.origin, path, headers }, sink, signal);
+      if (answer !== undefined) return answer;
+    }
     const reception = new Reception(sink, signal);
     this.#agent.dispatch({ origin: endpoint.origin, path, method, headers }, reception);
     return reception.answer;
@@ -139,6 +148,7 @@ export class HttpClient {
 
   /** Ends what is under way. */
   async close(): Promise<void> {
+    this.#direct.close();
     await this.#agent.destroy();
   }
 }

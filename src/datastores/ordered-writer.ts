@@ -1,20 +1,23 @@
 import type { FileHandle } from "node:fs/promises";
 
 /** What is worth a system call. */
-const BATCH_BYTES = 256 * 1024;
+const BLOCK_BYTES = 512 * 1024;
 
-/** With so much unwritten the sender is asked to wait: what one request may hold in memory. */
-const MOST_PENDING_BYTES = 1024 * 1024;
+interface Block {
+  readonly bytes: Buffer;
+  filled: number;
+}
 
 /**
- * Writes what comes in order from one place of a file on, several pieces with a call, while more is coming. Several
- * writers may be at work in different places of one file.
+ * Writes what comes in order from one place of a file on, in large blocks, while more is coming. Several writers may be
+ * at work in different places of one file.
  */
 export class OrderedWriter {
   readonly #file: FileHandle;
   readonly #onWritten: (end: number) => void;
-  #pieces: Buffer[] = [];
-  #pendingBytes = 0;
+  readonly #free: Buffer[] = [];
+  #filling: Block | undefined;
+  #full: Block[] = [];
   /** Where the next write goes. */
   #at: number;
   #writing: Promise<void> | undefined;
@@ -27,22 +30,33 @@ export class OrderedWriter {
     this.#onWritten = onWritten;
   }
 
-  /** A promise asks for patience; it and the next call fail when a write has failed. */
+  /**
+   * Keeps a copy of the piece. A promise asks for patience, because a block waits while another is written; it and the
+   * next call fail when a write has failed.
+   */
   take(piece: Buffer): Promise<void> | undefined {
     if (this.#failed !== undefined) throw this.#failed.error;
-    this.#pieces.push(piece);
-    this.#pendingBytes += piece.length;
-    if (this.#pendingBytes >= BATCH_BYTES) this.#writing ??= this.#write();
-    return this.#pendingBytes < MOST_PENDING_BYTES ? undefined : this.#settle();
+    for (let at = 0; at < piece.length;) {
+      const block = (this.#filling ??= { bytes: this.#free.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES), filled: 0 });
+      const copied = piece.copy(block.bytes, block.filled, at);
+      block.filled += copied;
+      at += copied;
+      if (block.filled === BLOCK_BYTES) this.#passOn(block);
+    }
+    return this.#full.length > 0 ? this.#settle() : undefined;
   }
 
   /** Resolves when everything that was taken is in the file. */
   async finish(): Promise<void> {
-    while (this.#pieces.length > 0 || this.#writing !== undefined) {
-      this.#writing ??= this.#write();
-      await this.#settle();
-    }
+    if (this.#filling !== undefined) this.#passOn(this.#filling);
+    while (this.#writing !== undefined) await this.#writing;
     if (this.#failed !== undefined) throw this.#failed.error;
+  }
+
+  #passOn(block: Block): void {
+    this.#filling = undefined;
+    this.#full.push(block);
+    this.#writing ??= this.#write();
   }
 
   async #settle(): Promise<void> {
@@ -52,38 +66,24 @@ export class OrderedWriter {
 
   async #write(): Promise<void> {
     try {
-      while (this.#pieces.length > 0) {
-        const pieces = this.#pieces;
-        this.#pieces = [];
-        await this.#writeAll(pieces);
-        if (this.#pendingBytes < BATCH_BYTES) break;
+      for (let block = this.#full.shift(); block !== undefined; block = this.#full.shift()) {
+        await this.#writeAll(block);
+        this.#free.push(block.bytes);
       }
     } catch (error) {
       this.#failed = { error };
-      this.#pieces = [];
+      this.#full = [];
     } finally {
       this.#writing = undefined;
     }
   }
 
-  async #writeAll(pieces: readonly Buffer[]): Promise<void> {
-    let left = pieces;
-    while (left.length > 0) {
-      const { bytesWritten } = await this.#file.writev(left, this.#at);
+  async #writeAll({ bytes, filled }: Block): Promise<void> {
+    for (let from = 0; from < filled;) {
+      const { bytesWritten } = await this.#file.write(bytes, from, filled - from, this.#at);
+      from += bytesWritten;
       this.#at += bytesWritten;
-      this.#pendingBytes -= bytesWritten;
       this.#onWritten(this.#at);
-      left = without(left, bytesWritten);
     }
   }
-}
-
-/** The pieces without their first `bytes`. */
-function without(pieces: readonly Buffer[], bytes: number): readonly Buffer[] {
-  let toSkip = bytes;
-  return pieces.flatMap((piece) => {
-    const skipped = Math.min(toSkip, piece.length);
-    toSkip -= skipped;
-    return skipped === piece.length ? [] : [piece.subarray(skipped)];
-  });
 }

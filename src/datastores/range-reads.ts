@@ -29,7 +29,7 @@ export interface RangeAnswer {
 export interface RangeSink {
   /** Called once, before any byte. */
   begin(answer: RangeAnswer): void;
-  /** The piece is the sink's to keep. With a promise nothing more comes until it is settled. */
+  /** The piece is only lent: its memory is used again after the call. With a promise nothing more comes until it is settled. */
   take(piece: Buffer): Promise<void> | undefined;
 }
 

@@ -69,7 +69,7 @@ export class S3Reads {
       take: (piece: Buffer) => sink.take(piece),
     };
     try {
-      const answer = await this.#http.stream({ method: "GET", key, headers }, body, signal);
+      const answer = await this.#http.stream({ method: "GET", key, headers, isOfObject: true }, body, signal);
       if (answer.status === 200 || answer.status === 206) return "read";
       // 416: there is no such range, so the object is shorter now.
       if (answer.status === 412 || answer.status === 416) return "replaced";

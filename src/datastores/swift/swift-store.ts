@@ -122,7 +122,7 @@ export class SwiftStore implements DataStore, KeepsRemains, ContinuesPuts, Range
     };
     try {
       const path = objectPath(this.#bucket, key);
-      const answer = await this.#session.stream({ method: "GET", path, headers }, body, signal);
+      const answer = await this.#session.stream({ method: "GET", path, headers, isOfObject: true }, body, signal);
       if (answer.status === 200 || answer.status === 206) return "read";
       // There is no such range, so the object is shorter now.
       if (answer.status === 416) return "replaced";
