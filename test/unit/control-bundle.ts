@@ -1,6 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { packDirectory } from "../../src/archive/pack-archive.ts";
 import { systemClock, type Clock } from "../../src/base/clock.ts";
@@ -20,6 +19,7 @@ import type { EnvironmentCatalogue } from "../../src/environments/environment.ts
 import { prepareHome } from "../../src/home-folders.ts";
 import type { Store } from "../../src/store/store.ts";
 import { openSqliteStore } from "../../src/store/sqlite/open.ts";
+import { QUICK_FOLDER } from "../fixtures/quick-folder.ts";
 import { withMethods } from "../fixtures/with-methods.ts";
 
 export const SHELL = {
@@ -87,7 +87,7 @@ training_results: {target: {bucket: models, type: directory}}
 
 /** The control plane over a home of its own: real database, real files, real buckets; scripted learners. */
 export async function controlBundle(options: BundleOptions = {}): Promise<ControlBundle> {
-  const home = await mkdtemp(join(tmpdir(), "trainyard-control-"));
+  const home = await mkdtemp(join(QUICK_FOLDER, "trainyard-control-"));
   const clock = options.clock ?? systemClock;
   const world = new ScriptedWorld(clock, options.script ?? (() => ({ kind: "exits", exitCode: 0 })));
   const real = await openSqliteStore({ path: join(home, "trainyard.db"), clock });

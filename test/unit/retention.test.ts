@@ -1,5 +1,4 @@
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
@@ -10,6 +9,7 @@ import { advance, amend, type Run } from "../../src/domain/run.ts";
 import { openSqliteStore } from "../../src/store/sqlite/open.ts";
 import type { Store } from "../../src/store/store.ts";
 import { pendingRun } from "../fixtures/pending-run.ts";
+import { QUICK_FOLDER } from "../fixtures/quick-folder.ts";
 import { withMethods } from "../fixtures/with-methods.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -25,7 +25,7 @@ interface Bundle extends RetentionParts, AsyncDisposable {
 
 /** A real database with runs that ended at the given times; `living` has not ended. */
 async function bundle(endedAt: readonly Date[], parts: Partial<RetentionParts> = {}): Promise<Bundle> {
-  const folder = await mkdtemp(join(tmpdir(), "trainyard-retention-"));
+  const folder = await mkdtemp(join(QUICK_FOLDER, "trainyard-retention-"));
   const store = await openSqliteStore({ path: join(folder, "trainyard.db"), clock: systemClock });
   const insert = async (id: string) => {
     const run = pendingRun({ id });
