@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   list: async () => (await import("./commands/list.ts")).addList,
   show: async () => (await import("./commands/show.ts")).addShow,
   logs: async () => (await import("./commands/logs.ts")).addLogs,
+  metrics: async () => (await import("./commands/metrics.ts")).addMetrics,
   events: async () => (await import("./commands/events.ts")).addEvents,
   results: async () => (await import("./commands/results.ts")).addResults,
   stop: async () => (await import("./commands/stop.ts")).addStop,

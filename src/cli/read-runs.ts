@@ -7,9 +7,13 @@ interface RunFilter {
   readonly state?: RunStateName[] | undefined;
   readonly name?: string | undefined;
   readonly deleted?: boolean | undefined;
+  /** `loss<0.5`: only runs whose latest value is so. */
+  readonly metric?: string | undefined;
+  /** `metric:loss`; left out: the newest first. */
+  readonly sort?: string | undefined;
 }
 
-/** The newest runs, page by page: at most `wanted`, which may be infinite, and whether there are more. */
+/** The newest runs, or the first of another order, page by page: at most `wanted`, which may be infinite, and whether there are more. */
 export async function readRuns(
   client: Client,
   wanted: number,

@@ -66,10 +66,3 @@ const Report = z.strictObject({
 });
 export const Reports = z.union([Report, z.array(Report).max(1000)]);
 export type Reports = z.infer<typeof Reports>;
-
-const LESS_IS_BETTER = /loss|err|perplexity|ppl|mse|mae|rmse|cost|entropy|divergence|time|seconds|latency/iu;
-
-/** Which of a metric's bounds is its best value. */
-export function bestOf(key: string): "min" | "max" {
-  return LESS_IS_BETTER.test(key) ? "min" : "max";
-}

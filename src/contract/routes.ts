@@ -80,7 +80,11 @@ export const routes = {
     operationId: "listRuns",
     ...routePaths.listRuns,
     summary: "List runs, newest first, page by page",
-    description: "`deleted=true` lists the deleted runs that can still be taken back, and no others.",
+    description:
+      "`deleted=true` lists the deleted runs that can still be taken back, and no others. `metric=loss<0.5` (also `<=`, `>`, `>=`, `=`) lists " +
+      "runs whose latest value is so. `sort=metric:loss` lists runs that have the metric as a number, the best first: smallest for names with " +
+      "loss, err, perplexity, cost, time and the like in them, largest for all others; `sort=metric:loss:last:desc` names value and order. " +
+      "With either, each run brings that metric in `metrics`.",
     access: "token",
     body: "none",
     query: z.object({
@@ -88,6 +92,8 @@ export const routes = {
       name: z.string().max(500).optional(),
       idPrefix: z.string().max(64).optional(),
       deleted: Flag.optional(),
+      metric: z.string().max(400).optional(),
+      sort: z.string().max(400).optional(),
       limit: z.coerce.number().int().min(1).max(1000).default(100),
       cursor: z.string().max(200).optional(),
     }),

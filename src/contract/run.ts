@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { MetricView } from "./metrics.ts";
 import { RUN_STATES } from "./run-states.ts";
 
 export const RunStateName = z.enum(RUN_STATES);
@@ -125,6 +126,8 @@ export const RunView = z
     waiting: z.object({ reason: z.string(), position: z.int() }).nullable(),
     /** Only when the run failed. */
     failure: FailureView.nullable(),
+    /** The metrics that a list was asked by; left out elsewhere. */
+    metrics: z.array(MetricView).optional(),
     warnings: z.array(z.string()),
   })
   .meta({ id: "Run" });

@@ -6,7 +6,7 @@ import type { Run } from "../domain/run.ts";
 import type { MetricRecord } from "../metrics/metric-record.ts";
 import { drawChart, type Chart, type ChartRequest, type Curve, type PointCaches } from "../metrics/points/chart.ts";
 import { summariesOf } from "../metrics/points/summaries.ts";
-import type { Store } from "../store/store.ts";
+import type { RunMetrics, Store } from "../store/store.ts";
 import { metricsFolder } from "./metric-places.ts";
 import type { MetricsWatch } from "./metrics-watch.ts";
 import type { RunBook } from "./run-book.ts";
@@ -62,6 +62,11 @@ export class MetricService {
       }
     }
     return drawChart(caches, curves, request, signal);
+  }
+
+  /** What the lists of runs know of these metrics, which is half a minute old at most. */
+  async summariesOf(runIds: readonly string[], keys: readonly string[]): Promise<readonly RunMetrics[]> {
+    return this.#parts.store.listMetricSummaries(runIds, keys);
   }
 
   /** The run that the curve of a chart belongs to. */

@@ -60,7 +60,7 @@ export function createApp(parts: AppParts): FastifyInstance {
   closeInTime(app, closing);
   const handlers: RouteHandlers = {
     ...healthRoutes(version),
-    ...runRoutes(runs, settings, closing.signal),
+    ...runRoutes(runs, metrics, settings, closing.signal),
     ...logRoutes(runs, closing.signal),
     ...logEventRoutes(runs, closing.signal),
     ...eventRoutes(runs),

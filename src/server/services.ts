@@ -1,5 +1,6 @@
 import type { Principal } from "../access/authenticate.ts";
 import type { DefinitionContent } from "../domain/definition-content.ts";
+import type { MetricCondition, MetricOrder } from "../contract/metric-query.ts";
 import type { RetentionPlan } from "../control/retention-plan.ts";
 import type { MetricSummary } from "../domain/metric-summary.ts";
 import type { Run } from "../domain/run.ts";
@@ -32,6 +33,8 @@ export interface ListQuery {
   readonly name: string | null;
   readonly idPrefix: string | null;
   readonly deleted: boolean;
+  readonly metric: MetricCondition | null;
+  readonly sort: MetricOrder | null;
   readonly limit: number;
   readonly cursor: string | null;
 }
@@ -87,6 +90,11 @@ export interface MetricService {
     signal: AbortSignal,
   ): Promise<Chart>;
   runOf(curve: Curve): string;
+  /** Of each of the runs, by its id. */
+  summariesOf(
+    runIds: readonly string[],
+    keys: readonly string[],
+  ): Promise<readonly { readonly runId: string; readonly summaries: readonly MetricSummary[] }[]>;
   report(runId: string, records: readonly MetricRecord[]): Promise<void>;
   waitForNews(runId: string, signal: AbortSignal): Promise<void>;
 }

@@ -43,6 +43,7 @@ export async function startTestServer(limits: { definitionBytes?: number } = {})
       list: async (id) => ({ run: await runs.get(id), summaries: [] }),
       chart: async () => ({ grid: null, series: [] }),
       runOf: ({ folder }) => folder,
+      summariesOf: async () => [],
       report: async (id) => void (await runs.get(id)),
       waitForNews: async () => undefined,
     },

@@ -19,6 +19,8 @@ export function addList(program: Program, context: Context): void {
     .option("--state <states>", "only runs in these states, separated by commas")
     .option("--name <name>", "only runs with this name")
     .addOption(new Option("--limit <count>", "at most this many").default(50).argParser(wholeNumber(1, 100_000)))
+    .option("--metric <condition>", "only runs whose latest value is so: 'loss<0.5'")
+    .option("--sort <order>", "in the order of a metric, the best first: metric:loss, or metric:loss:last:asc")
     .option("--all", "every run")
     .option("--deleted", "the deleted runs that undelete can take back, and no others")
     .addOption(outputOption("table", "json", "yaml", "name"))
@@ -30,6 +32,8 @@ export function addList(program: Program, context: Context): void {
         state,
         name: options.name,
         deleted: options.deleted,
+        metric: options.metric,
+        sort: options.sort,
       });
       await printData(context.io, options.output, runs, {
         table: () => runTable(context, runs),
@@ -66,8 +70,21 @@ async function runTable(context: Context, runs: readonly RunView[]): Promise<str
       { title: "STATE", value: (run) => run.state, dress: (_, run) => paintState(io.stdout, run.state) },
       { title: "AGE", value: (run) => ageOf(run.submittedAt, now) },
       { title: "FRAMEWORK", value: (run) => `${run.framework.name} ${run.framework.version}` },
+      ...metricColumns(runs),
       { title: "WHY", value: (run) => run.waiting?.reason ?? run.failure?.cause ?? "" },
     ],
     runs,
   );
+}
+
+/** A column for each metric that the list was asked by. */
+function metricColumns(runs: readonly RunView[]): { title: string; value: (run: RunView) => string }[] {
+  const keys = [...new Set(runs.flatMap(({ metrics = [] }) => metrics.map(({ key }) => key)))];
+  return keys.map((key) => ({
+    title: key.toUpperCase(),
+    value: ({ metrics = [] }) => {
+      const metric = metrics.find((one) => one.key === key);
+      return metric === undefined ? "" : `${metric.last} (best ${metric.best ?? "-"})`;
+    },
+  }));
 }

@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
-import { bestOf, type ChartView, type MetricView, type Reports, type Value } from "../../contract/metrics.ts";
+import { bestOf } from "../../contract/metric-query.ts";
+import type { ChartView, MetricView, Reports, Value } from "../../contract/metrics.ts";
 import type { MetricSummary } from "../../domain/metric-summary.ts";
 import { isTerminal } from "../../domain/run-state.ts";
 import type { MetricRecord } from "../../metrics/metric-record.ts";

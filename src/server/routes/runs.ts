@@ -1,12 +1,18 @@
+import { metricQuery, withMetrics } from "../metric-query.ts";
 import { viewRun } from "../run-view.ts";
 import type { RouteHandlers } from "../register-route.ts";
-import type { RunService } from "../services.ts";
+import type { MetricService, RunService } from "../services.ts";
 import { discard, receiveUpload, type UploadSettings } from "../uploads.ts";
 import { requestSignal, waitUpTo } from "../waiting.ts";
 
 type RunHandlers = Pick<RouteHandlers, "submitRun" | "listRuns" | "getRun" | "stopRun" | "deleteRun" | "restoreRun">;
 
-export function runRoutes(runs: RunService, uploads: UploadSettings, closing: AbortSignal): RunHandlers {
+export function runRoutes(
+  runs: RunService,
+  metrics: MetricService,
+  uploads: UploadSettings,
+  closing: AbortSignal,
+): RunHandlers {
   return {
     submitRun: async ({ headers, principal, request, reply }) => {
       const { zip, manifest, manifestName } = await receiveUpload(request, uploads);
@@ -32,18 +38,20 @@ export function runRoutes(runs: RunService, uploads: UploadSettings, closing: Ab
     },
 
     listRuns: async ({ query }) => {
+      const { metric, sort } = metricQuery(query);
       const page = await runs.list({
         states: query.state ?? [],
         name: query.name ?? null,
         idPrefix: query.idPrefix ?? null,
         deleted: query.deleted ?? false,
+        metric,
+        sort,
         limit: query.limit,
         cursor: query.cursor ?? null,
       });
-      return {
-        status: 200,
-        body: { runs: page.runs.map((run) => viewRun(run, runs)), nextCursor: page.nextCursor },
-      };
+      const views = page.runs.map((run) => viewRun(run, runs));
+      const body = { runs: await withMetrics(views, { metric, sort }, metrics), nextCursor: page.nextCursor };
+      return { status: 200, body };
     },
 
     getRun: async ({ params: { id }, query: { afterVersion, waitSeconds }, reply }) => {
