@@ -86,7 +86,7 @@ class Pace {
       const perMs = Math.max(0, sizeBytes - (before.sizes[index] ?? 0)) / elapsedMs;
       return perMs === 0 ? LONGEST_PAUSE_MS : Math.max(0, maxBytes - keptBytes) / perMs / 2;
     });
-    return Math.min(LONGEST_PAUSE_MS, Math.max(SHORTEST_PAUSE_MS, ...[Math.min(...pauses)]));
+    return Math.min(LONGEST_PAUSE_MS, Math.max(SHORTEST_PAUSE_MS, Math.min(...pauses)));
   }
 }
 
