@@ -46,6 +46,7 @@ test("the page of the program's environment lists exactly the variables that a l
     machine: { cores: 2, devices },
     rendezvous: { ports: [1, 2, 3] },
     startedAt: new Date(0),
+    reporting: { url: "http://127.0.0.1:7878/api/v1/runs/x/metrics", token: "t" },
   };
   const task = learnerTask(launch, 2);
   expect([...tableRows("environment.md").keys()].toSorted()).toEqual(Object.keys(task.env).toSorted());
