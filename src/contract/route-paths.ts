@@ -11,6 +11,8 @@ export const routePaths = {
   deleteRun: { method: "DELETE", path: "/api/v1/runs/{id}" },
   restoreRun: { method: "POST", path: "/api/v1/runs/{id}/restore" },
   readLog: { method: "GET", path: "/api/v1/runs/{id}/log" },
+  readLogRows: { method: "GET", path: "/api/v1/runs/{id}/log/rows" },
+  searchLog: { method: "GET", path: "/api/v1/runs/{id}/log/search" },
   followLog: { method: "GET", path: "/api/v1/runs/{id}/logs" },
   listEvents: { method: "GET", path: "/api/v1/runs/{id}/events" },
   listEnvironments: { method: "GET", path: "/api/v1/environments" },

@@ -3,6 +3,7 @@ import { CacheClearing, CacheStatus } from "./cache.ts";
 import { EnvironmentBuild, EnvironmentList, EnvironmentOrder } from "./environment.ts";
 import { FrameworkList } from "./framework.ts";
 import { metricRoutes } from "./metric-routes.ts";
+import { LogMatches, LogRows } from "./log.ts";
 import { Problem } from "./problem.ts";
 import { RetentionView } from "./retention.ts";
 import { routePaths } from "./route-paths.ts";
@@ -203,6 +204,51 @@ export const routes = {
     }),
     headers: z.object({ "last-event-id": z.string().max(100).optional() }),
     answers: { 200: null, 404: Problem },
+  },
+  readLogRows: {
+    operationId: "readLogRows",
+    ...routePaths.readLogRows,
+    summary: "Read the training log by rows, as people see them",
+    description:
+      "A row is a line as a terminal shows it: progress bars that draw over themselves are one row, however many raw lines they are. Rows are " +
+      "asked for from a row on (`from`; negative counts from the end), or around a raw `line`, a byte `offset` or a `time`, with so many rows " +
+      "`before`; a row's number, `line` and `offset` never change, so they make permalinks. `seenAt` is when the service saw the beginning of the row, " +
+      "at the latest, since programs write no times; null where that is not known. `text` has colours as SGR sequences. Fewer than `count` rows come " +
+      "where they are very long.",
+    access: "token",
+    body: "none",
+    params: RunParams,
+    query: z.object({
+      from: z.coerce.number().int().min(-Number.MAX_SAFE_INTEGER).optional(),
+      line: z.coerce.number().int().min(1).optional(),
+      offset: z.coerce.number().int().min(0).optional(),
+      time: z.iso.datetime({ offset: true }).optional(),
+      before: z.coerce.number().int().min(0).max(1000).default(0),
+      count: z.coerce.number().int().min(0).max(2000).default(200),
+      learner: z.coerce.number().int().min(1).max(10_000).default(1),
+      attempt: z.coerce.number().int().min(1).max(10_000).optional(),
+    }),
+    answers: { 200: LogRows, 400: Problem, 404: Problem },
+  },
+  searchLog: {
+    operationId: "searchLog",
+    ...routePaths.searchLog,
+    summary: "Find lines of the training log",
+    description:
+      "Lines with the text `q`, or with `regex=true` the JavaScript regular expression (which must not take too long). An answer has at most `limit` of " +
+      "them and comes from a bounded part of the log; `cursor` asks for what follows. Secrets are masked before, and are not found.",
+    access: "token",
+    body: "none",
+    params: RunParams,
+    query: z.object({
+      q: z.string().min(1).max(1000),
+      regex: Flag.default(false),
+      cursor: z.string().max(40).optional(),
+      limit: z.coerce.number().int().min(1).max(1000).default(100),
+      learner: z.coerce.number().int().min(1).max(10_000).default(1),
+      attempt: z.coerce.number().int().min(1).max(10_000).optional(),
+    }),
+    answers: { 200: LogMatches, 400: Problem, 404: Problem },
   },
   listEvents: {
     operationId: "listEvents",

@@ -9,12 +9,14 @@ import type { Engine } from "../engines/engine.ts";
 import type { Environment, EnvironmentCatalogue } from "../environments/environment.ts";
 import { pointCaches } from "../metrics/points/chart.ts";
 import type { ChosenView } from "../staging/data-view.ts";
+import { LogIndexes } from "../logs/index/log-indexes.ts";
 import type { Store } from "../store/store.ts";
 import type { AttemptRules } from "./attempt-rules.ts";
 import { Definitions } from "./definitions.ts";
 import { createDuties, type Duties } from "./duties.ts";
 import { DataCache } from "./data-cache.ts";
 import { logKeeper } from "./log-keeper.ts";
+import { logIndexWatch } from "./log-index-watch.ts";
 import type { Machine } from "./machine.ts";
 import { holdsOnlyCopyOf } from "./only-copy.ts";
 import type { Reporting } from "./launcher.ts";
@@ -88,6 +90,7 @@ export function createControl(parts: ControlParts): Control {
       : (JSON.parse(parts.keyring.unseal(sealed, runId)) as Credentials);
   };
   const masks = new SecretMasks(openCredentials);
+  const logIndexes = new LogIndexes();
   const cache = new DataCache(parts, openCredentials);
   const { staging } = cache;
   const caches = pointCaches();
@@ -100,6 +103,7 @@ export function createControl(parts: ControlParts): Control {
     trash: new Trash(home, store, log),
     sealCredentials,
     openCredentials,
+    logIndexes,
     progressOf: (run) => cache.progressOf(run),
     preparation: {
       prepareAndStart: async (run, signals) =>
@@ -116,7 +120,8 @@ export function createControl(parts: ControlParts): Control {
     companionsWith: (book) => [
       // Before the logs are put away: it reads them to their end.
       (watch = new MetricsWatch({ ...parts, caches }, book)),
-      resultsSync({ ...parts, masks, openCredentials }, book), logKeeper({ ...parts, masks }, book)],
+      resultsSync({ ...parts, masks, openCredentials }, book), logKeeper({ ...parts, masks }, book),
+      logIndexWatch({ ...parts, masks, logIndexes })],
     timeMemory: timeMemoryIn(home),
     resultsRetries: {
       retryMemory: retryMemoryIn(home),

@@ -5,7 +5,10 @@ import { isTerminal } from "../domain/run-state.ts";
 import type { Run } from "../domain/run.ts";
 import type { Credentials } from "../domain/training-spec.ts";
 import type { Engine } from "../engines/engine.ts";
+import { LogIndexes } from "../logs/index/log-indexes.ts";
+import type { IndexedLog } from "../logs/index/read-rows.ts";
 import type { LogFacts } from "../logs/log-hub.ts";
+import { logIndexBase } from "./log-index-watch.ts";
 import type { ProgressFigures } from "../staging/staging-progress.ts";
 import type { NewRun, RunEvent, RunPage, RunQuery } from "../store/store.ts";
 import { frameworksIn, type NamedFramework } from "./framework-list.ts";
@@ -33,6 +36,8 @@ export interface RunServiceParts extends SubmissionParts, RunRemovalParts {
   readonly stopGraceMs: number;
   readonly retries: Pick<ResultsRetries, "request">;
   openCredentials(runId: string): Promise<Credentials>;
+  /** Shared with what keeps them up to date while programs write; left out: nothing does. */
+  readonly logIndexes?: LogIndexes;
   /** How far a run's training data is; left out: nobody knows. */
   progressOf?(run: Run): ProgressFigures | null;
 }
@@ -47,12 +52,14 @@ export class RunService {
   readonly #parts: RunServiceParts;
   readonly #submissions: Submissions;
   readonly #logs: RunLogs;
+  readonly #logIndexes: LogIndexes;
   readonly #removal: RunRemoval;
 
   constructor(parts: RunServiceParts) {
     this.#parts = parts;
     this.#submissions = new Submissions(parts);
     this.#logs = new RunLogs({ ...parts, masks: new SecretMasks(async (id) => parts.openCredentials(id)) });
+    this.#logIndexes = parts.logIndexes ?? new LogIndexes();
     this.#removal = new RunRemoval(parts);
   }
 
@@ -182,6 +189,19 @@ export class RunService {
   /** The training log of one learner in an attempt, or in the present one. `isComplete` says that no byte will follow. */
   async logFile(id: string, learner: number, attempt?: number): Promise<LogFacts> {
     return this.#logs.logFile(id, learner, attempt);
+  }
+
+  /** A log with its index, brought up to date; both are good until `use` has resolved. */
+  async useLogIndex<T>(
+    id: string,
+    learner: number,
+    attempt: number | undefined,
+    use: (indexed: IndexedLog, facts: LogFacts) => Promise<T>,
+  ): Promise<T> {
+    const facts = await this.logFile(id, learner, attempt);
+    const base = logIndexBase(this.#parts.home, id, attempt ?? facts.presentAttempt, learner);
+    const seenAt = facts.isComplete ? null : this.#parts.clock.now();
+    return this.#logIndexes.use({ ...facts, base }, seenAt, false, async (indexed) => use(indexed, facts));
   }
 
   /** Resolves when the log is longer than `fromByte` or complete, whichever comes first. */

@@ -13,6 +13,8 @@ import { eventRoutes } from "./routes/events.ts";
 import { frameworkRoutes } from "./routes/frameworks.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { logEventRoutes } from "./routes/log-events.ts";
+import { logRowRoutes } from "./routes/log-rows.ts";
+import { logSearchRoutes } from "./routes/log-search.ts";
 import { logRoutes } from "./routes/log.ts";
 import { metricRoutes } from "./routes/metrics.ts";
 import { retentionRoutes } from "./routes/retention.ts";
@@ -63,6 +65,8 @@ export function createApp(parts: AppParts): FastifyInstance {
     ...runRoutes(runs, metrics, settings, closing.signal),
     ...logRoutes(runs, closing.signal),
     ...logEventRoutes(runs, closing.signal),
+    ...logRowRoutes(runs),
+    ...logSearchRoutes(runs, closing.signal),
     ...eventRoutes(runs),
     ...resultRoutes(runs, closing.signal),
     ...retentionRoutes(runs, closing.signal),

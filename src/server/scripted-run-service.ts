@@ -1,7 +1,7 @@
 import { EventEmitter, once } from "node:events";
 import { appendFileSync } from "node:fs";
 import { rename, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Principal } from "../access/authenticate.ts";
 import { definitionSize } from "../domain/definition-content.ts";
 import { resultsAlreadyStored, runAlreadyEnded, runNotEnded, runNotFound, runStillLives } from "../domain/errors.ts";
@@ -10,6 +10,8 @@ import { newRunId } from "../domain/run-id.ts";
 import { advance, amend, newRun, type Run, type RunChange } from "../domain/run.ts";
 import { isTerminal, type RunState } from "../domain/run-state.ts";
 import { waitForGrowth } from "../logs/log-file.ts";
+import { LogIndexes } from "../logs/index/log-indexes.ts";
+import type { IndexedLog } from "../logs/index/read-rows.ts";
 import type { LogFacts } from "../logs/log-hub.ts";
 import { SecretMask } from "../logs/secret-mask.ts";
 import type { ListQuery, ResultObjects, RunService, StoryEvent, SubmitRequest } from "./services.ts";
@@ -175,6 +177,19 @@ export class ScriptedRunService implements RunService {
     const { state, attempt, version } = this.#find(id);
     const mask = new SecretMask(this.secrets);
     return { path: this.#logPath(id, learner), mask, isComplete: isTerminal(state), presentAttempt: attempt, version };
+  }
+
+  readonly #logIndexes = new LogIndexes();
+
+  async useLogIndex<T>(
+    id: string,
+    learner: number,
+    _attempt: number | undefined,
+    use: (indexed: IndexedLog, facts: LogFacts) => Promise<T>,
+  ): Promise<T> {
+    const facts = await this.logFile(id, learner);
+    const place = { ...facts, base: join(dirname(facts.path), "log-index", `${id}-${learner}`) };
+    return this.#logIndexes.use(place, new Date(), true, async (indexed) => use(indexed, facts));
   }
 
   async waitForLog(id: string, learner: number, fromByte: number, signal: AbortSignal): Promise<void> {

@@ -5,6 +5,7 @@ import type { RetentionPlan } from "../control/retention-plan.ts";
 import type { MetricSummary } from "../domain/metric-summary.ts";
 import type { Run } from "../domain/run.ts";
 import type { RunState } from "../domain/run-state.ts";
+import type { IndexedLog } from "../logs/index/read-rows.ts";
 import type { LogFacts } from "../logs/log-hub.ts";
 import type { MetricRecord } from "../metrics/metric-record.ts";
 import type { Chart, ChartRequest, Curve } from "../metrics/points/chart.ts";
@@ -133,6 +134,13 @@ export interface RunService {
   waiting(run: Run): { readonly reason: string; readonly position: number } | null;
   /** `path` is made by the service from the id. `isComplete` says that no byte will follow what the file holds now. */
   logFile(id: string, learner: number, attempt?: number): Promise<LogFacts>;
+  /** A log with its index, brought up to date; both are good until `use` has resolved. */
+  useLogIndex<T>(
+    id: string,
+    learner: number,
+    attempt: number | undefined,
+    use: (indexed: IndexedLog, facts: LogFacts) => Promise<T>,
+  ): Promise<T>;
   /** Resolves once the log is longer than `fromByte`, or complete. */
   waitForLog(id: string, learner: number, fromByte: number, signal: AbortSignal, attempt?: number): Promise<void>;
   /** Everything that a manifest may name as its framework here, each name and version once. */

@@ -50,6 +50,11 @@ export class IndexBuilder implements AsyncDisposable {
     }
   }
 
+  /** For one that turned out to be damaged and is open nowhere. */
+  static async remove(base: string): Promise<void> {
+    await IndexFile.remove(base);
+  }
+
   get file(): IndexFile {
     return this.#file;
   }

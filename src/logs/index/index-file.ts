@@ -34,7 +34,8 @@ export class IndexFile implements AsyncDisposable {
 
   /** Makes it where there is none. What a crash left unfinished at its end is cut off. */
   static async open(base: string): Promise<IndexFile> {
-    await mkdir(dirname(base), { recursive: true });
+    // Not its parents: the folder of a run that is being removed must not come back.
+    await mkdir(dirname(base)).catch(unlessThere);
     const entries = await open(`${base}.entries`, "a+");
     const rows = await open(`${base}.rows`, "a+");
     const rowsBytes = (await rows.stat()).size;
@@ -113,4 +114,8 @@ export class IndexFile implements AsyncDisposable {
       throw error;
     }
   }
+}
+
+function unlessThere(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EEXIST") throw error;
 }
