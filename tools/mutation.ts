@@ -1,127 +1,140 @@
 // `npm run test:mutation [FILE...]`: changes one place of a file at a time and runs the tests that cover it. What no
-// test notices is printed. It works on a copy of the tree, takes minutes, and is no part of CI.
-import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+// test notices is printed. It works on copies of the tree, takes minutes, and is no part of CI.
+import { type ChildProcess, spawn } from "node:child_process";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Mutant, mutantsOf } from "./mutants.ts";
+import { COVERED, type Covered, EQUIVALENT } from "./mutation-list.ts";
 
-/** The files whose rules must not be lost, and the tests that hold them. */
-const COVERED: Readonly<Record<string, readonly string[]>> = {
-  "src/domain/run-state.ts": ["src/domain/run-state.test.ts", "src/domain/run.test.ts"],
-  "src/domain/run.ts": ["src/domain/run.test.ts"],
-  "src/control/scheduler.ts": ["src/control/scheduler.test.ts"],
-  "src/control/waiting-queue.ts": ["src/control/scheduler.test.ts"],
-  "src/control/retention-decision.ts": ["src/control/retention-decision.test.ts"],
-  "src/control/retention.ts": ["test/unit/retention.test.ts"],
-  "src/control/trash.ts": ["test/unit/removal.test.ts"],
-  "src/datastores/key-path.ts": ["src/datastores/key-path.test.ts"],
+const AT_ONCE = 2;
+/** A change that makes a test go round for ever is noticed, too: after this many times as long as the tests take without it. */
+const PATIENCE = 5;
+const SHORTEST_LIMIT_MS = 10_000;
+const LONGEST_LIMIT_MS = 120_000;
+const WANTED_SCORE = 90;
+
+/** The same tests as ever, in one process and ended by the first that fails. */
+const CONFIGURATION = `export default {
+  test: {
+    include: ["**/*.test.ts"], pool: "threads", isolate: false, fileParallelism: false,
+    bail: 1, retry: 0, testTimeout: 20_000, reporters: ["dot"],
+  },
 };
+`;
 
-/** What an expression may be changed to. Text, not syntax: a change that does not compile or run counts as noticed. */
-const CHANGES: readonly (readonly [pattern: RegExp, to: string])[] = [
-  [/===/g, "!=="],
-  [/!==/g, "==="],
-  [/ < /g, " <= "],
-  [/ < /g, " >= "],
-  [/ > /g, " >= "],
-  [/ > /g, " <= "],
-  [/ <= /g, " < "],
-  [/ >= /g, " > "],
-  [/ && /g, " || "],
-  [/ \|\| /g, " && "],
-  [/ \?\? /g, " && "],
-  [/ \+ /g, " - "],
-  [/ - /g, " + "],
-  [/ \* /g, " / "],
-  [/\+= 1/g, "-= 1"],
-  [/\btrue\b/g, "false"],
-  [/\bfalse\b/g, "true"],
-  [/\b0\b/g, "1"],
-  [/\b1\b/g, "2"],
-  [/if \((?=[^()]*(?:\([^()]*\)[^()]*)*\))/g, "if (true || "],
-  [/if \((?=[^()]*(?:\([^()]*\)[^()]*)*\))/g, "if (false && "],
-  [/"[a-z_]+", /g, ""],
-  [/\["[a-z_]+"\]/g, "[]"],
-  [/\.some\(/g, ".every("],
-  [/\.every\(/g, ".some("],
-];
-
-/** A whole statement on one line may be left out. */
-const STATEMENT = /^\s+(?!return\b|const\b|let\b|import\b|export\b|readonly\b|\/\/|\*|throw\b)[\w#.[\]]+.*;$/;
-
-interface Mutant {
-  readonly line: number;
-  readonly text: string;
-  readonly source: string;
-}
-
-function mutantsOf(source: string): readonly Mutant[] {
-  const lines = source.split("\n");
-  const mutants: Mutant[] = [];
-  let isType = false;
-  for (const [index, line] of lines.entries()) {
-    if (/^(?:export )?(?:interface|type) /.test(line)) isType = !line.endsWith(";");
-    const isCode = !isType && !/^\s*(?:\/\/|\/\*|\*|import\b)/.test(line);
-    if (line.startsWith("}")) isType = false;
-    if (!isCode) continue;
-    for (const text of changesOf(line)) {
-      mutants.push({
-        line: index + 1,
-        text,
-        source: [...lines.slice(0, index), text, ...lines.slice(index + 1)].join("\n"),
-      });
-    }
-  }
-  return mutants;
-}
-
-function changesOf(line: string): readonly string[] {
-  const [code = ""] = line.split(" // ");
-  const changed = CHANGES.flatMap(([pattern, to]) =>
-    [...code.matchAll(pattern)].map(
-      ({ index, 0: found }) => code.slice(0, index) + to + code.slice(index + found.length),
-    ),
-  );
-  return STATEMENT.test(line) ? [...changed, ""] : changed;
+interface Score {
+  readonly file: string;
+  readonly survivors: readonly Mutant[];
+  readonly equivalent: number;
+  readonly mutants: number;
+  readonly branches: number;
+  readonly openBranches: number;
 }
 
 function copyOfTree(): string {
-  const copy = mkdtempSync(join(tmpdir(), "trainyard-mutation-"));
-  for (const name of ["src", "test", "tools", "package.json", "tsconfig.json", "vitest.config.ts"]) {
+  const copy = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "trainyard-mutation-"));
+  for (const name of ["src", "test", "tools", "bin", "package.json", "tsconfig.json"]) {
     cpSync(name, join(copy, name), { recursive: true });
   }
   symlinkSync(join(process.cwd(), "node_modules"), join(copy, "node_modules"));
+  writeFileSync(join(copy, "mutation.config.ts"), CONFIGURATION);
   return copy;
 }
 
-function isNoticed(copy: string, tests: readonly string[]): boolean {
-  const args = ["run", "--project", "unit", "--bail", "1", "--testTimeout", "5000", "--retry", "0", ...tests];
-  const { status } = spawnSync("vitest", args, { cwd: copy, stdio: "ignore", timeout: 60_000 });
-  return status !== 0;
+/** What the tests say to the copy as it is: null where they pass, else the end of what they print. */
+async function complaintOf(copy: string, tests: readonly string[], limitMs: number): Promise<string | null> {
+  for (const test of tests) {
+    const complaint = await complaintOfTest(copy, test, limitMs);
+    if (complaint !== null) return complaint;
+  }
+  return null;
 }
 
-function main(): void {
-  const files = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(COVERED);
-  const copy = copyOfTree();
-  try {
-    for (const file of files) {
-      const tests = COVERED[file] ?? [];
-      const source = readFileSync(file, "utf8");
-      if (tests.length === 0 || isNoticed(copy, tests)) throw new Error(`The tests of ${file} fail before any change.`);
-      const mutants = mutantsOf(source);
-      const survivors = mutants.filter((mutant) => {
-        writeFileSync(join(copy, file), mutant.source);
-        return !isNoticed(copy, tests);
-      });
-      writeFileSync(join(copy, file), source);
-      const killed = mutants.length - survivors.length;
-      const score = ((100 * killed) / mutants.length).toFixed(1);
-      process.stdout.write(`${file}: ${killed} of ${mutants.length} noticed (${score} %)\n`);
-      for (const { line, text } of survivors) process.stdout.write(`  ${line}: ${text.trim() || "(left out)"}\n`);
+async function complaintOfTest(copy: string, test: string, limitMs: number): Promise<string | null> {
+  const args = ["-n", "10", "vitest", "run", "--config", "mutation.config.ts", test];
+  const env = { ...process.env, TMPDIR: copy };
+  const child = spawn("nice", args, { cwd: copy, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (bytes: Buffer) => (said += bytes.toString()));
+  const timer = setTimeout(() => endGroup(child), limitMs);
+  const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
+  clearTimeout(timer);
+  return code === 0 ? null : said.slice(-3000) || "it did not end";
+}
+
+function endGroup({ pid }: ChildProcess): void {
+  if (pid !== undefined) process.kill(-pid, "SIGKILL");
+}
+
+/** The changes that nobody notices, in the order of the file. */
+async function survivorsOf(
+  file: string,
+  mutants: readonly Mutant[],
+  copies: readonly string[],
+  limitMs: number,
+): Promise<Mutant[]> {
+  const { tests } = COVERED[file] as Covered;
+  const source = readFileSync(file, "utf8");
+  const left = mutants.entries();
+  const survivors = new Map<number, Mutant>();
+  const walk = async (copy: string): Promise<void> => {
+    for (const [index, mutant] of left) {
+      writeFileSync(join(copy, file), mutant.source);
+      if ((await complaintOf(copy, tests, limitMs)) === null) survivors.set(index, mutant);
     }
+    writeFileSync(join(copy, file), source);
+  };
+  await Promise.all(copies.map(walk));
+  return [...survivors].toSorted(([a], [b]) => a - b).map(([, mutant]) => mutant);
+}
+
+async function scoreOf(file: string, copies: readonly string[]): Promise<Score> {
+  const { tests, branches } = COVERED[file] ?? { tests: [], branches: /^/ };
+  if (tests.length === 0) throw new Error(`No tests are named for ${file}.`);
+  const beganMs = performance.now();
+  const complaint = await complaintOf(copies[0] as string, tests, LONGEST_LIMIT_MS);
+  if (complaint !== null) throw new Error(`The tests of ${file} fail before any change:\n${complaint}`);
+  const limitMs = Math.max(SHORTEST_LIMIT_MS, PATIENCE * (performance.now() - beganMs));
+  const all = mutantsOf(readFileSync(file, "utf8"));
+  const allowed = EQUIVALENT.filter((each) => each.file === file);
+  const isAllowed = (mutant: Mutant): boolean =>
+    allowed.some(({ before, change }) => before === mutant.before && change === mutant.change);
+  for (const { before, change } of allowed) {
+    const isThere = all.some((mutant) => mutant.before === before && mutant.change === change);
+    if (!isThere)
+      throw new Error(`The list of changes without a difference names one that is not made: ${before} | ${change}`);
+  }
+  const mutants = all.filter((mutant) => !isAllowed(mutant));
+  const survivors = await survivorsOf(file, mutants, copies, limitMs);
+  const decides = ({ before }: Mutant): boolean => branches.test(before);
+  return {
+    file,
+    survivors,
+    equivalent: all.length - mutants.length,
+    mutants: mutants.length,
+    branches: mutants.filter(decides).length,
+    openBranches: survivors.filter(decides).length,
+  };
+}
+
+function print({ file, survivors, equivalent, mutants, branches, openBranches }: Score): boolean {
+  const noticed = mutants - survivors.length;
+  const percent = (100 * noticed) / mutants;
+  const counts = `${noticed} of ${mutants} noticed (${percent.toFixed(1)} %), ${equivalent} without a difference`;
+  process.stdout.write(`${file}: ${counts}; branches: ${branches - openBranches} of ${branches}\n`);
+  for (const { line, before, change } of survivors) process.stdout.write(`  ${line}: ${before} | ${change}\n`);
+  return percent >= WANTED_SCORE && openBranches === 0;
+}
+
+async function main(): Promise<void> {
+  const files = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(COVERED);
+  const copies = Array.from({ length: AT_ONCE }, copyOfTree);
+  try {
+    for (const file of files) if (!print(await scoreOf(file, copies))) process.exitCode = 1;
   } finally {
-    rmSync(copy, { recursive: true });
+    for (const copy of copies) rmSync(copy, { recursive: true });
   }
 }
 
-main();
+await main();

@@ -19,7 +19,8 @@ const live: Observation = { status: "running" };
 /** `found` are the learners that can be looked up by their folders. */
 function ended(run: Run, observations: readonly Observation[], found: readonly Handle[] = []): Promise<boolean> {
   const engine = {
-    observe: async ({ learner }: Handle) => observations[Number(learner) - 1] as Observation,
+    // Answers whatever it is asked, so that only what is asked for decides.
+    observe: async (handle?: Handle | null) => observations[Number(handle?.["learner"] ?? 1) - 1] as Observation,
     find: async (directory: string, attempt: number) =>
       found.find(({ learner }) => attempt === 3 && directory === `/home/runs/${run.id}/learner-${learner}`),
   };
@@ -83,6 +84,7 @@ test("a program whose start is not written down yet is found by its folder", asy
 test("a run that has started nothing, is past its program, or whose program cannot be looked at, has not ended", async () => {
   expect(await ended(pendingRun({ attempt: 3, spec: running.spec }), [exited, exited], HANDLES)).toBe(false);
   expect(await ended({ ...running, state: "storing" }, [exited, exited], HANDLES)).toBe(false);
+  expect(await ended(pendingRun({ state: "storing", handles: [{ learner: 1 }] }), [exited])).toBe(false);
   expect(await ended({ ...running, handles: [] }, [exited, exited], HANDLES)).toBe(false);
   const blind = { observe: async () => Promise.reject(new Error("EIO")), find: async () => undefined };
   expect(await hasEndedBefore(blind, "/home", running)).toBe(false);
