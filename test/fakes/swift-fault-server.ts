@@ -28,9 +28,9 @@ export type Fault =
   | { readonly kind: "land-late" }
   /** Nothing is ever answered. */
   | { readonly kind: "silence" }
-  /** Of an object's bytes only the first come, then: the connection breaks, or falls silent. */
-  | { readonly kind: "cut"; readonly bytes: number; readonly end: "reset" | "silence" }
-  /** One byte more or less is kept than was sent, and nobody compared. */
+  /** Of an object's bytes only the first come, then: the connection breaks, falls silent, or ends as if all were well. */
+  | { readonly kind: "cut"; readonly bytes: number; readonly end: "reset" | "silence" | "clean" }
+  /** Of what is sent another content is kept, and nobody compared; of what is asked for one byte is another one. */
   | { readonly kind: "damage" }
   /** From here on every token is an old one. */
   | { readonly kind: "end-tokens" }
@@ -264,16 +264,20 @@ function sendObject(
   const etag = list === undefined ? md5(bytes) : `"${md5(list.map((each) => each.etag).join(""))}"`;
   const large = list === undefined ? {} : { "x-static-large-object": "True" };
   const place = range === null ? {} : { "content-range": `bytes ${from}-${until - 1}/${bytes.length}` };
-  response.writeHead(range === null ? 200 : 206, { etag, "content-length": until - from, ...place, ...large });
+  const isClean = fault?.kind === "cut" && fault.end === "clean";
+  // Without a length the answer is chunked, and its early end looks like a good one.
+  const length = isClean ? {} : { "content-length": until - from };
+  response.writeHead(range === null ? 200 : 206, { etag, ...length, ...place, ...large });
   if (request.operation === "head") {
     response.end();
     if (fault?.kind === "stray-bytes") response.socket?.write("0\r\n\r\n");
     return;
   }
-  if (fault?.kind !== "cut") return void response.end(bytes.subarray(from, until));
-  response.write(bytes.subarray(from, from + fault.bytes), () =>
-    fault.end === "reset" ? response.destroy() : undefined,
-  );
+  const wanted = Buffer.from(bytes.subarray(from, until));
+  if (fault?.kind === "damage") wanted.writeUInt8(wanted.readUInt8(0) ^ 0xff, 0);
+  if (fault?.kind !== "cut") return void response.end(wanted);
+  if (isClean) return void response.end(wanted.subarray(0, fault.bytes));
+  response.write(wanted.subarray(0, fault.bytes), () => (fault.end === "reset" ? response.destroy() : undefined));
 }
 
 function end(response: ServerResponse, status: number, headers: Readonly<Record<string, string>> = {}): void {

@@ -1,9 +1,9 @@
-import { createHash, hash } from "node:crypto";
+import { hash } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
 import { expect, test } from "vitest";
+import { describeDownloadFaults, noise } from "../../../test/fixtures/download-faults.ts";
 import { failure } from "../../../test/fixtures/failure.ts";
 import { type Fault, type S3Request, startS3FaultServer } from "../../../test/fakes/s3-fault-server.ts";
 import type { FakeObject } from "../../../test/fakes/s3-objects.ts";
@@ -17,19 +17,23 @@ import { openS3Store } from "./s3-store.ts";
 const MIB = 1024 * 1024;
 const live = new AbortController().signal;
 
+function openStore(endpointUrl: string, retrier: Retrier, silenceMs: number) {
+  return openS3Store({
+    connection: { endpointUrl, region: null, accessKeyId: "id", secretAccessKey: "secret" },
+    bucket: "bucket",
+    guard: new AddressGuard({ allowPrivate: true, allow: [] }),
+    retrier,
+    timeLimits: { connectMs: 500, silenceMs },
+  });
+}
+
 async function setUp({ attempts = 4, silenceMs = 10_000 } = {}) {
   const server = await startS3FaultServer();
   const bucket = new Map<string, FakeObject>();
   server.objects.buckets.set("bucket", bucket);
   const folder = await mkdtemp(join(tmpdir(), "trainyard-s3-downloads-"));
   const retrier = new Retrier({ attempts, firstDelayMs: 1, maxDelayMs: 5 }, systemClock);
-  const plain = openS3Store({
-    connection: { endpointUrl: server.endpoint, region: null, accessKeyId: "id", secretAccessKey: "secret" },
-    bucket: "bucket",
-    guard: new AddressGuard({ allowPrivate: true, allow: [] }),
-    retrier,
-    timeLimits: { connectMs: 500, silenceMs },
-  });
+  const plain = openStore(server.endpoint, retrier, silenceMs);
   const store = withRetry(plain, retrier);
   const budget = new TransferBudget({ requests: 16, requestsPerStore: 16, bytesPerSecond: null }, systemClock);
   return {
@@ -60,12 +64,6 @@ async function setUp({ attempts = 4, silenceMs = 10_000 } = {}) {
       await rm(folder, { recursive: true });
     },
   };
-}
-
-/** Different bytes for each seed. */
-function noise(sizeBytes: number, seed = 1): Buffer {
-  const start = createHash("sha256").update(String(seed)).digest();
-  return Buffer.alloc(sizeBytes, start);
 }
 
 function nth(operation: S3Request["operation"], numbers: readonly number[], fault: Fault) {
@@ -127,52 +125,6 @@ test.for([true, false])(
     }
   },
 );
-
-test("an object removed since it was listed is gone, and the others arrive", async () => {
-  await using bundle = await setUp();
-  for (const key of ["a", "b", "c"]) bundle.keep(key, key);
-  bundle.server.faults = ({ operation }) => {
-    if (operation === "get") bundle.bucket.delete("b");
-    return undefined;
-  };
-  const outcomes = await bundle.download();
-  const kinds = Object.fromEntries(outcomes.map(({ wanted, kind }) => [wanted.object.key, kind]));
-  expect(kinds).toEqual({ a: "arrived", b: "gone", c: "arrived" });
-});
-
-const PASSING: readonly [string, Fault][] = [
-  ["an error 500", { kind: "error", status: 500, code: "InternalError" }],
-  ["an error 503 that says when", { kind: "error", status: 503, code: "SlowDown", retryAfter: "0" }],
-  ["an error 429", { kind: "error", status: 429, code: "TooManyRequests", retryAfter: "0" }],
-  ["a broken connection", { kind: "reset" }],
-  ["silence", { kind: "silence" }],
-  ["bytes that break off", { kind: "cut", bytes: 100_000, end: "reset" }],
-  ["bytes that stop", { kind: "cut", bytes: 100_000, end: "silence" }],
-  ["bytes that end early as if all were well", { kind: "cut", bytes: 100_000, end: "clean" }],
-  ["a damaged byte", { kind: "damage" }],
-];
-
-test.for(PASSING)("after %s the object arrives unharmed", async ([, fault]) => {
-  await using bundle = await setUp({ silenceMs: 300 });
-  const contents = { large: noise(3 * MIB, 1), small: noise(200_000, 2) };
-  for (const [key, bytes] of Object.entries(contents)) bundle.keep(key, bytes);
-  bundle.server.faults = nth("get", [1, 2, 3], fault);
-  await bundle.download();
-  expect((await bundle.file("0")).equals(contents.large)).toBe(true);
-  expect((await bundle.file("1")).equals(contents.small)).toBe(true);
-});
-
-test.for(PASSING)("with nothing but %s the object is named and no half of it stays", async ([, fault]) => {
-  for (const size of [200_000, 3 * MIB]) {
-    await using bundle = await setUp({ attempts: 2, silenceMs: 100 });
-    bundle.keep("the/object", noise(size));
-    const bytes = fault.kind === "cut" ? { ...fault, bytes: 1000 } : fault;
-    bundle.server.faults = ({ operation }) => (operation === "get" ? bytes : undefined);
-    const error = await failure(bundle.download());
-    expect(error).toMatchObject({ name: "RemoteError", message: expect.stringContaining("'the/object'") });
-    expect(await bundle.files()).toEqual([]);
-  }
-});
 
 test.for([
   [403, "ExpiredToken"],
@@ -245,29 +197,21 @@ test("a listing that is cut is asked for again from its last key on", async () =
   expect(bundle.of("get")).toHaveLength(5);
 });
 
-test("with errors in three of ten answers everything arrives once, with the right checksum", async () => {
-  const faults = PASSING.map(([, fault]) => fault).filter(({ kind }) => kind !== "silence");
-  await fc.assert(
-    fc.asyncProperty(
-      fc.infiniteStream(fc.nat(9)),
-      fc.infiniteStream(fc.constantFrom(...faults)),
-      async (dice, kinds) => {
-        await using bundle = await setUp({ attempts: 20, silenceMs: 50 });
-        bundle.server.pageSize = 10;
-        const contents = Array.from({ length: 30 }, (_, index) => noise(index === 7 ? 4 * MIB : index * 1000, index));
-        for (const [index, bytes] of contents.entries()) bundle.keep(String(index).padStart(3, "0"), bytes);
-        bundle.server.faults = ({ operation }) => {
-          const fault = dice.next().value < 3 ? kinds.next().value : undefined;
-          const isOfBytes = fault?.kind === "damage" || fault?.kind === "cut";
-          return isOfBytes && operation !== "get" ? undefined : fault;
-        };
-        const outcomes = await bundle.download();
-        expect(outcomes.map(({ wanted }) => wanted.object.key).sort()).toEqual([...bundle.bucket.keys()].sort());
-        for (const [index, bytes] of contents.entries()) {
-          expect(hash("sha256", await bundle.file(String(index)))).toBe(hash("sha256", bytes));
-        }
-      },
-    ),
-    { numRuns: 5 },
-  );
+describeDownloadFaults("downloads from an S3 store with faults", async () => {
+  const server = await startS3FaultServer();
+  const bucket = new Map<string, FakeObject>();
+  server.objects.buckets.set("bucket", bucket);
+  return {
+    open: (retrier, silenceMs) => openStore(server.endpoint, retrier, silenceMs),
+    keep: (key, bytes) => void server.objects.put(bucket, key, bytes),
+    remove: (key) => void bucket.delete(key),
+    onGet: (script) => {
+      server.faults = ({ operation, number }) => {
+        const fault = operation === "get" ? script(number) : undefined;
+        return fault?.kind === "error" ? { code: "Whatever", ...fault } : fault;
+      };
+    },
+    gets: () => server.requests.filter(({ operation }) => operation === "get").length,
+    [Symbol.asyncDispose]: async () => server[Symbol.asyncDispose](),
+  };
 });

@@ -12,7 +12,7 @@ async function signedBySdk(keys: SigningKeys, request: UnsignedRequest, now: Dat
     signingName: "s3",
     signingRegion: region,
     properties: {},
-  } as never);
+  });
   const [hostname = "", port] = request.host.split(":");
   const query = Object.fromEntries(new URLSearchParams(request.query.replaceAll("+", "%2B")));
   const signed = await signer.sign(
@@ -24,7 +24,7 @@ async function signedBySdk(keys: SigningKeys, request: UnsignedRequest, now: Dat
       path: request.path,
       query,
       headers: { host: request.host },
-    } as never,
+    },
     { signingDate: now },
   );
   client.destroy();

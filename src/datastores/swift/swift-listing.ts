@@ -37,21 +37,28 @@ const Page = z.array(
 );
 type Row = z.infer<typeof Page>[number];
 
-/** All objects with a prefix, page by page; a page without objects is the end. */
+/**
+ * All objects with a prefix, page by page, the next one asked for while the last one is used; a page without objects is
+ * the end.
+ */
 export async function* listObjects(
   parts: ListingParts,
   prefix: string,
   after: string | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<StoredObject> {
+  let coming = fetchPage(parts, prefix, after ?? "", signal);
   for (let marker = after ?? ""; ;) {
-    const rows = await fetchPage(parts, prefix, marker, signal);
+    const rows: readonly Row[] = await coming;
     const last = rows.at(-1)?.name;
     if (last === undefined) return;
     if (marker !== "" && compareKeys(last, marker) <= 0) {
       const message = `Listing ${parts.label} does not move on after '${marker}'.`;
       throw new RemoteError("server_error", message, { retryable: true });
     }
+    coming = fetchPage(parts, prefix, last, signal);
+    // Whoever takes the objects of this page first learns of it when they come to the next.
+    coming.catch(() => {});
     for (let start = 0; start < rows.length; start += SLICE) {
       yield* await withTrueSizes(parts, rows.slice(start, start + SLICE), signal);
     }
