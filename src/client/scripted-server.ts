@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { LOG_COMPLETE_HEADER, LOG_SIZE_HEADER, routePaths } from "../contract/route-paths.ts";
 import type { EventList, FailureView, ResultList, RunView } from "../contract/run.ts";
 import type { EnvironmentView } from "../contract/environment.ts";
+import type { ChartView, MetricView } from "../contract/metrics.ts";
 import type { Problem } from "../contract/problem.ts";
 import type { RetentionView } from "../contract/retention.ts";
 
@@ -16,6 +17,9 @@ export class ScriptedServer implements AsyncDisposable {
   readonly logs = new Map<string, { bytes: Buffer; isComplete: boolean }>();
   readonly events = new Map<string, EventList["events"]>();
   readonly results = new Map<string, ResultList>();
+  /** Of every run. */
+  readonly metrics: MetricView[] = [];
+  chart: ChartView = { grid: null, series: [], truncated: false };
   readonly environments: EnvironmentView[] = [];
   /** How often a build is told to go on before it is ready. */
   buildRounds = 0;
@@ -111,6 +115,7 @@ export class ScriptedServer implements AsyncDisposable {
       return problem(401, "unauthenticated", "not_authenticated");
     if (url.pathname === routePaths.listFrameworks.path) return { status: 200, json: { frameworks: this.frameworks } };
     if (url.pathname === routePaths.planRetention.path) return { status: 200, json: this.retention };
+    if (url.pathname === routePaths.drawChart.path) return { status: 200, json: this.chart };
     if (url.pathname === routePaths.showCache.path) return this.#cache(request);
     if (url.pathname.startsWith(routePaths.listEnvironments.path)) return await this.#environments(request, url);
     const [, id, what] = /^\/api\/v1\/runs(?:\/([^/]+)(?:\/(\w+)(?:\/retry)?)?)?$/.exec(url.pathname) ?? [];
@@ -122,6 +127,7 @@ export class ScriptedServer implements AsyncDisposable {
     if (what === "restore") return this.#restore(id);
     if (what === "stop") return await this.#stop(id, request);
     if (what === "log") return await this.#log(id, url);
+    if (what === "metrics") return { status: 200, json: { run: id, isComplete: true, metrics: this.metrics } };
     if (what === "events") return { status: 200, json: { events: this.events.get(id) ?? [] } };
     if (url.pathname.endsWith("/results/retry")) {
       const body = (await bodyOf(request)).toString();
@@ -134,7 +140,10 @@ export class ScriptedServer implements AsyncDisposable {
 
   #cache(request: IncomingMessage): Answer {
     if (request.method === "DELETE") return { status: 200, json: { freedBytes: 40_960 } };
-    const [hits, misses] = [{ objects: 3, sizeBytes: 3000 }, { objects: 1, sizeBytes: 1000 }];
+    const [hits, misses] = [
+      { objects: 3, sizeBytes: 3000 },
+      { objects: 1, sizeBytes: 1000 },
+    ];
     const view = { name: "a copy", refused: ["An overlay cannot be mounted: denied"] };
     return { status: 200, json: { objects: 4, sizeBytes: 16_384, maxBytes: 1_000_000, inUse: 1, hits, misses, view } };
   }

@@ -102,10 +102,13 @@ test("every byte of the log arrives, however the server cuts it", async () => {
   expect(out).toContain("é\r50 %\r100 %\n\n\ufffd\n");
 });
 
-test("bx ml monitor metrics says that there are none yet", async () => {
+test("bx ml monitor metrics tells states and the latest values", async () => {
   await using bench = await startBxBench();
+  bench.server.runs.push(scriptedRun({ id: ID, ...ENDED }));
+  const bounds = { count: 2, min: 0.5, max: 1, best: 0.5, lastAt: "2017-10-26T11:18:51.123Z" };
+  bench.server.metrics.push({ key: "train/loss", last: 0.5, lastStep: 200, ...bounds });
   const { out, err, code } = await bench.bx("ml", "monitor", "training-runs", ID, "metrics");
-  expect({ out, err, code }).toEqual({ out: "", err: golden("monitor-training-runs-metrics"), code: 1 });
+  expect({ out, err, code }).toEqual({ out: golden("monitor-training-runs-metrics"), err: "", code: 0 });
 });
 
 test("Ctrl-C leaves the run alone and says how to come back with bx", async () => {

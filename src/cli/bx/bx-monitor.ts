@@ -6,6 +6,7 @@ import { CliError, wrongUse } from "../cli-error.ts";
 import { connect, type Context } from "../context.ts";
 import { detachable, sayRetry } from "../detach.ts";
 import type { Output } from "../io.ts";
+import { followMetrics } from "./bx-monitor-metrics.ts";
 import { printable } from "../output/printable.ts";
 import { findRunId } from "../run-reference.ts";
 import { tailOffset } from "../tail-offset.ts";
@@ -24,29 +25,23 @@ const CORE_STATES: Record<RunStateName, string> = {
 /** What is to be fetched. The client had the words `logs` and `metrics` from the middle of 2018 on. */
 export interface MonitorRequest {
   readonly isMid2018: boolean;
+  /** Metrics in place of the log. */
+  readonly isForMetrics: boolean;
   /** Begin with the last lines only; null for the whole log. */
   readonly lastLines: number | null;
 }
 
-/** Reads what may follow the id: nothing, `logs`, `logs last LINES`; `metrics` is refused with the reason. */
+/** Reads what may follow the id: nothing, `logs`, `logs last LINES`, `metrics`. */
 export function monitorRequest(words: readonly string[]): MonitorRequest | undefined {
   const [what, last, lines, tooMany] = words;
-  if (what === undefined) return { isMid2018: false, lastLines: null };
-  if (what === "metrics" && last === undefined) throw noMetricsYet();
+  if (what === undefined) return { isMid2018: false, isForMetrics: false, lastLines: null };
+  if (what === "metrics" && last === undefined) return { isMid2018: true, isForMetrics: true, lastLines: null };
   if (what !== "logs" || tooMany !== undefined) return undefined;
-  if (last === undefined) return { isMid2018: true, lastLines: null };
+  if (last === undefined) return { isMid2018: true, isForMetrics: false, lastLines: null };
   if (last !== "last" || lines === undefined) return undefined;
   if (!/^\d{1,7}$/.test(lines))
     throw wrongUse(`'${lines}' is no number of lines.`, "Write a whole number, as in: logs last 20");
-  return { isMid2018: true, lastLines: Number(lines) };
-}
-
-function noMetricsYet(): Error {
-  return new CliError(
-    1,
-    "Metrics come with a later version of Trainyard; this one has what the program prints.",
-    "Write: bx ml monitor training-runs MODEL-ID logs",
-  );
+  return { isMid2018: true, isForMetrics: false, lastLines: Number(lines) };
 }
 
 /**
@@ -65,7 +60,10 @@ export async function monitorModel(context: Context, text: string, request: Moni
   const run = await detachable(
     context,
     id,
-    (signal) => follow(context, client, id, { request, messages, signal }),
+    (signal) =>
+      request.isForMetrics
+        ? followMetrics(client, id, { stdout, sayState: (state) => messages.state(state), signal })
+        : follow(context, client, id, { request, messages, signal }),
     back,
   );
   await messages.end();

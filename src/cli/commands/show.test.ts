@@ -26,6 +26,16 @@ test("show leads to the log of the learner that failed", async () => {
   expect(out).toContain(`  | bad\nAll of it: trainyard --home home logs ${ID} --learner 2\n`);
 });
 
+test("show tells a few latest values of the metrics", async () => {
+  await using bench = await CliBench.start();
+  bench.server.runs.push(scriptedRun({ id: ID }));
+  const bounds = { count: 1, min: 1, max: 1, best: 1, lastStep: 0, lastAt: "2017-10-26T11:18:51.123Z" };
+  for (const key of ["loss", "a", "b", "c", "d", "e", "f", "system/cpu"])
+    bench.server.metrics.push({ key, last: 1, ...bounds });
+  const { out } = await bench.trainyard("show", ID);
+  expect(out).toMatch(/^Metrics +loss 1, a 1, b 1, c 1, d 1, 2 more$/m);
+});
+
 test("show tells why a run waits", async () => {
   await using bench = await CliBench.start();
   const waiting = { reason: "All 4 devices are taken.", position: 2 };

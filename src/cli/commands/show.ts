@@ -1,5 +1,6 @@
 import { formatBytes } from "../../base/byte-size.ts";
 import { printDuration } from "../../base/duration.ts";
+import type { Client } from "../../client/client.ts";
 import type { BucketView, FailureView, RunView } from "../../contract/run.ts";
 import { commandLine, connect, type Context } from "../context.ts";
 import { outputOption, type Program } from "../options.ts";
@@ -10,6 +11,9 @@ import { paint, paintState } from "../output/paint.ts";
 import { printable } from "../output/printable.ts";
 import { formatPairs } from "../output/table.ts";
 import { findRunId } from "../run-reference.ts";
+
+/** More of them are in `trainyard metrics`. */
+const MOST_METRICS = 5;
 
 export function addShow(program: Program, context: Context): void {
   program
@@ -23,13 +27,23 @@ export function addShow(program: Program, context: Context): void {
       const id = await findRunId(client, text);
       const run = await client.call("getRun", { params: { id } });
       await printData(context.io, options.output, run, {
-        table: () => describeRun(context, run),
+        table: async () => describeRun(context, run, await latestOf(client, run)),
         name: () => `${run.id}\n`,
       });
     });
 }
 
-function describeRun(context: Context, run: RunView): string {
+/** A few latest values in one line; null where there are none. */
+async function latestOf(client: Client, { id, startedAt }: RunView): Promise<string | null> {
+  if (startedAt === null) return null;
+  const { metrics } = await client.call("listMetrics", { params: { id } });
+  const own = metrics.filter(({ key }) => !key.startsWith("system/"));
+  const shown = own.slice(0, MOST_METRICS).map(({ key, last }) => `${printable(key)} ${last}`);
+  if (own.length > MOST_METRICS) shown.push(`${own.length - MOST_METRICS} more`);
+  return shown.length === 0 ? null : shown.join(", ");
+}
+
+function describeRun(context: Context, run: RunView, latest: string | null): string {
   const { io } = context;
   const now = io.now();
   const since = (at: string | null): string | null => (at === null ? null : `${at} (${ageOf(at, now)} ago)`);
@@ -64,6 +78,7 @@ function describeRun(context: Context, run: RunView): string {
     ["Data loading", stagingOf(run)],
     ["Data loaded", stagedOf(run)],
     ["DATA_DIR", run.staged === null ? null : printable(run.staged.view)],
+    ["Metrics", latest],
     ["Results", resultsOf(run)],
     ["Checkpoints", run.checkpoints === "run" ? null : "shared with the runs of its results bucket that ask for it"],
     ["Local copy", run.results.localCopy],
