@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { RunView } from "../../src/contract/run.ts";
+import type { MetricList } from "../../src/contract/metrics.ts";
 import { hold } from "./violation.ts";
 import type { World } from "./world.ts";
 
@@ -43,8 +44,14 @@ export class Client {
     return (JSON.parse(body.toString()) as { runs: RunView[] }).runs.filter((run) => run.name === name);
   }
 
-  async log(id: string, learner: number): Promise<string> {
-    const { status, body } = await this.#send("GET", `/${id}/log?learner=${learner}`);
+  /** All that live. */
+  async listUnended(): Promise<readonly RunView[]> {
+    const { body } = await this.#send("GET", "?limit=1000&state=downloading,running");
+    return (JSON.parse(body.toString()) as { runs: RunView[] }).runs;
+  }
+
+  async log(id: string, learner: number, attempt: number): Promise<string> {
+    const { status, body } = await this.#send("GET", `/${id}/log?learner=${learner}&attempt=${attempt}`);
     return status === 200 ? body.toString() : "";
   }
 
@@ -60,6 +67,25 @@ export class Client {
 
   async restore(id: string): Promise<number> {
     return (await this.#send("POST", `/${id}/restore`)).status;
+  }
+
+  async retryResults(id: string): Promise<number> {
+    return (await this.#send("POST", `/${id}/results/retry`, "{}", { "content-type": "application/json" })).status;
+  }
+
+  /** As the run's own program, whose token it takes. */
+  async reportMetric(id: string, token: string, key: string, value: number): Promise<number> {
+    const body = JSON.stringify({ step: value, values: { [key]: value } });
+    const headers = { "content-type": "application/json", authorization: `Bearer ${token}` };
+    return (await this.#send("POST", `/${id}/metrics`, body, headers)).status;
+  }
+
+  /** The last value of each metric, by its name. */
+  async metrics(id: string): Promise<Map<string, unknown>> {
+    const { status, body } = await this.#send("GET", `/${id}/metrics`);
+    hold(status === 200, 8, `metrics were asked for and the answer was ${status}: ${body.toString()}`);
+    const { metrics } = JSON.parse(body.toString()) as MetricList;
+    return new Map(metrics.map(({ key, last }) => [key, last]));
   }
 
   async #send(method: string, path: string, body?: FormData | string, headers: Record<string, string> = {}) {

@@ -1,9 +1,11 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { RunView } from "../../src/contract/run.ts";
 import { isTerminal, type RunState } from "../../src/domain/run-state.ts";
 import { directoryManifest } from "../e2e/manifests.ts";
 import { Client } from "./client.ts";
 import { hold, Violation } from "./violation.ts";
-import { CANARY, type World } from "./world.ts";
+import { CANARY, DEVICES, type World } from "./world.ts";
 import { witnessed } from "./witness.ts";
 
 /** How long a system without faults may take to come to rest, and how long with a crash still to come. */
@@ -20,6 +22,14 @@ export interface Wanted {
   readonly data?: string;
   /** Into a bucket of an S3 server, with a credential that must never be seen. */
   readonly intoS3?: boolean;
+  /** More lines for the manifest's `execution`. */
+  readonly wishes?: string;
+  /** Why it must have failed, where that is not its exit code. */
+  readonly cause?: string;
+  /** The size of an object `big`, lines of the run's id, that the program leaves as well. */
+  readonly bigBytes?: number;
+  /** How many it takes; the first ones are killed from within. Left out: one. */
+  readonly attempts?: number;
 }
 
 /** A run as the client and the story know it. */
@@ -35,6 +45,8 @@ export interface KnownRun {
   isDeleted: boolean;
   /** The first terminal state that was seen; every later look must show the same. */
   ending: string | null;
+  /** What the server has acknowledged, by name. */
+  readonly metrics: Map<string, number>;
 }
 
 /** One way through a story. It is told again after each crash, and what was acknowledged is not asked for again. */
@@ -64,7 +76,8 @@ export class Iteration {
     const before = await this.client.listNamed(name);
     hold(before.length <= 1, 1, `an unacknowledged submission made ${before.length} runs`);
     const id = await this.client.submit(manifestOf(name, this.world, wanted), zip, name);
-    const run = { id, name, wanted, expected, isStopped: false, isDeleteAsked: false, isDeleted: false, ending: null };
+    const flags = { isStopped: false, isDeleteAsked: false, isDeleted: false };
+    const run = { id, name, wanted, expected, ...flags, ending: null, metrics: new Map<string, number>() };
     this.runs.set(label, run);
     return run;
   }
@@ -82,8 +95,16 @@ export class Iteration {
         throw new Violation(14, `${run.name} (${run.id}) stayed in state ${view.state} longer than it may`);
       }
       view = (await this.client.getNext(run.id, view.version)) ?? this.#lost(run);
+      await this.#checkDevices();
     }
     return view;
+  }
+
+  /** No device is granted twice, and none that is not there. */
+  async #checkDevices(): Promise<void> {
+    const granted = (await this.client.listUnended()).flatMap(({ devices }) => devices);
+    const isRight = new Set(granted).size === granted.length && granted.length <= DEVICES;
+    hold(isRight, 5, `of ${DEVICES} devices these are granted: ${granted.join(", ")}`);
   }
 
   async end(run: KnownRun): Promise<void> {
@@ -106,12 +127,15 @@ export class Iteration {
     });
   }
 
-  /** A deletion that is taken back before it is carried out. */
-  async removeAndRestore(run: KnownRun): Promise<void> {
+  async removeForNow(run: KnownRun): Promise<void> {
     await this.once(`delete ${run.name}`, async () => {
       const status = await this.client.remove(run.id, false);
       hold(status === 202, 11, `a wish to delete was answered with ${status}`);
     });
+  }
+
+  /** A deletion that is taken back before it is carried out. */
+  async restore(run: KnownRun): Promise<void> {
     await this.once(`restore ${run.name}`, async () => {
       const status = await this.client.restore(run.id);
       hold(status === 200, 11, `a wish to take the deletion back was answered with ${status}`);
@@ -126,6 +150,43 @@ export class Iteration {
       hold(status === 204 || (wasAsked && status === 404), 11, `a wish to delete was answered with ${status}`);
       run.isDeleted = true;
     });
+  }
+
+  /** Its bucket was away at its end, and is back. */
+  async storeLater(run: KnownRun): Promise<void> {
+    await this.once(`store ${run.name}`, async () => {
+      const status = await this.client.retryResults(run.id);
+      // They may be there by a request whose answer was lost.
+      hold(status === 202 || status === 409, 9, `a wish to store results was answered with ${status}`);
+    });
+    await this.reach(run, ({ results }) => results.storedAt !== null);
+  }
+
+  /** As its program would. */
+  async reportMetric(run: KnownRun, key: string, value: number): Promise<void> {
+    await this.once(`metric ${key} of ${run.name}`, async () => {
+      const token = (await readFile(join(this.world.folder, `token-${run.id}`), "utf8")).trim();
+      const status = await this.client.reportMetric(run.id, token, key, value);
+      hold(status === 204, 8, `a metric was answered with ${status}`);
+      run.metrics.set(key, value);
+    });
+  }
+
+  /** Null once the program has put its token where others find it. */
+  async findToken({ id, name }: KnownRun): Promise<string | null> {
+    const token = await readFile(join(this.world.folder, `token-${id}`), "utf8").catch(() => "");
+    return token.trim().length > 1 ? null : `the program of ${name} (${id}) has no token for metrics`;
+  }
+
+  /** Nobody asks for it any more: its time is over. */
+  async vanish(run: KnownRun): Promise<void> {
+    await this.until(14, async () => ((await this.client.get(run.id)) === null ? null : `${run.name} is still there`));
+    run.isDeleted = true;
+  }
+
+  /** Lets a program go on that waits for its file. */
+  async letGo(run: KnownRun): Promise<void> {
+    await writeFile(join(this.world.folder, `go-${run.id}`), "");
   }
 
   async once(what: string, act: () => Promise<void>): Promise<void> {
@@ -151,10 +212,12 @@ export class Iteration {
 }
 
 function manifestOf(name: string, world: World, wanted: Wanted): string {
-  const command = witnessed(world.witness, wanted.body, wanted.exitCode);
-  const { resource = "small", learners = 1 } = wanted;
+  const { resource = "small", learners = 1, exitCode = 0, wishes } = wanted;
+  const body = wanted.body.replaceAll("%FOLDER%", world.folder);
+  const command = witnessed(world.witness, body, exitCode, resource === "small" ? 1 : 2);
   const data = wanted.data === undefined ? {} : { data: wanted.data };
-  const text = directoryManifest({ name, command, resource, ...data });
+  const plain = directoryManifest({ name, command, resource, ...data });
+  const text = wishes === undefined ? plain : plain.replace("\n    resource:", `\n    ${wishes}\n    resource:`);
   const sized =
     learners === 1
       ? text

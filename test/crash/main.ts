@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { isAvailable } from "../../tools/requirements.ts";
 import { writeZip } from "../e2e/zip.ts";
-import { STORIES, type Story } from "./stories.ts";
+import { CI_STRIDE, STORIES, type Story } from "./stories.ts";
 import { sweep, type Plan } from "./sweep.ts";
 import { bundleServer } from "./bundle.ts";
 import { sweepFromOutside } from "./outside.ts";
@@ -15,8 +15,6 @@ import { OUTSIDE, Tally } from "./tally.ts";
 import { placeForWorlds, World } from "./world.ts";
 
 const LANES = 2;
-/** So that all stories together take about four minutes on two cores. */
-const CI_STRIDE = 4;
 const MOST_VIOLATIONS = 5;
 
 async function main(): Promise<void> {
@@ -68,7 +66,11 @@ function storiesOf(names: readonly string[] | undefined): readonly Story[] {
   return STORIES.filter(({ name }) => names?.includes(name) ?? true);
 }
 
-async function tellStories(parts: Parts, stories: readonly Story[], plans: () => Iterable<Plan>): Promise<void> {
+async function tellStories(
+  parts: Parts,
+  stories: readonly Story[],
+  plans: (story: Story) => Iterable<Plan>,
+): Promise<void> {
   const { tally, ...rest } = parts;
   const options = {
     ...rest,
@@ -80,7 +82,7 @@ async function tellStories(parts: Parts, stories: readonly Story[], plans: () =>
   const lane = async (): Promise<void> => {
     for (let story = waiting.shift(); story !== undefined; story = waiting.shift()) {
       const startedMs = performance.now();
-      await sweep(story, { ...options, plans: plans() });
+      await sweep(story, { ...options, plans: plans(story) });
       tally.told(story.name, performance.now() - startedMs);
     }
   };
@@ -104,7 +106,7 @@ async function timeRecovery({ tally, place, program, zip }: Parts, endedRuns: nu
   tally.recovered(await measureRecovery(place, program, zip, endedRuns));
 }
 
-function plansFor(wanted: { at?: string; deep: boolean; plant: string }): () => Iterable<Plan> {
+function plansFor(wanted: { at?: string; deep: boolean; plant: string }): (story: Story) => Iterable<Plan> {
   const { at, deep, plant } = wanted;
   if (at !== undefined) return () => [planOf(at)];
   // A planted bug may show at one step only, and ends the sweep.
@@ -117,8 +119,8 @@ function* everyStep(): Generator<Plan> {
 }
 
 /** Every few steps, and the server that starts after each crash again at one of the steps of its recovery. */
-function* plansOfCi(): Generator<Plan> {
-  for (let turn = 0; ; turn += 1) yield [1 + turn * CI_STRIDE, 1 + ((turn * 7) % 23)];
+function* plansOfCi({ stride = CI_STRIDE }: Story): Generator<Plan> {
+  for (let turn = 0; ; turn += 1) yield [1 + turn * stride, 1 + ((turn * 7) % 23)];
 }
 
 /** Each step with several chains of crashes during the recoveries after it. */

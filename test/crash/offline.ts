@@ -10,7 +10,9 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /** The run's life is so many days further back. Only while no server lives. */
 export async function ageRun(home: string, id: string, days: number): Promise<void> {
   using database = new DatabaseSync(join(home, "trainyard.db"));
-  const moved = ["submitted_at", "started_at", "ended_at", "changed_at"].map((column) => `${column} = ${column} - @by`);
+  const moved = ["submitted_at", "started_at", "ended_at", "changed_at", "deleted_at"].map(
+    (column) => `${column} = ${column} - @by`,
+  );
   database.prepare(`update run set ${moved.join(", ")} where id = @id`).run({ by: days * DAY_MS, id });
 }
 
@@ -23,7 +25,7 @@ export async function toSchema(home: string, known: readonly string[]): Promise<
   {
     using database = new DatabaseSync(old);
     database.exec(`pragma foreign_keys = off; attach '${path}' as newer`);
-    for (const table of ["run", "run_credentials", "run_event", "token"]) {
+    for (const table of sharedTables(database)) {
       const columns = columnsOf(database, "main", table).filter((column) =>
         columnsOf(database, "newer", table).includes(column),
       );
@@ -32,7 +34,7 @@ export async function toSchema(home: string, known: readonly string[]): Promise<
       );
     }
     database.exec("insert into main.run_name (rowid, name) select rowid, name from newer.run_name");
-    await writeDefinitions(database, home);
+    if (!hasTable(database, "main", "definition")) await writeDefinitions(database, home);
     database.exec("detach newer; pragma wal_checkpoint(truncate)");
   }
   for (const suffix of ["", "-wal", "-shm"]) await rm(path + suffix, { force: true });
@@ -45,6 +47,21 @@ async function writeDefinitions(database: DatabaseSync, home: string): Promise<v
   for (const { sha256, zip } of database.prepare("select sha256, zip from newer.definition").all()) {
     await writeFile(join(home, "definitions", `${String(sha256)}.zip`), zip as Uint8Array);
   }
+}
+
+/** Those that hold what was written, and not what triggers and migrations keep for themselves. */
+function sharedTables(database: DatabaseSync): string[] {
+  const rows = database.prepare("select name from main.sqlite_schema where type = 'table'").all();
+  const names = rows
+    .map(({ name }) => String(name))
+    .filter((name) => !/^(?:sqlite_|kysely_|run_name|run_count)/.test(name));
+  return names.filter((name) => hasTable(database, "newer", name));
+}
+
+function hasTable(database: DatabaseSync, schema: string, name: string): boolean {
+  return (
+    database.prepare(`select 1 from ${schema}.sqlite_schema where type = 'table' and name = ?`).get(name) !== undefined
+  );
 }
 
 function columnsOf(database: DatabaseSync, schema: string, table: string): string[] {

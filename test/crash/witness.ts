@@ -10,18 +10,41 @@ export interface Witnessed {
 }
 
 /** A command that tells the witness of its start and its end, and does `body` in between. */
-export function witnessed(witness: string, body: string, exitCode = 0): string {
-  const line = (word: string, fact: string): string => `echo "${word} $TRAINING_ID $LEARNER_ID ${fact}" >> ${witness}`;
+export function witnessed(witness: string, body: string, exitCode: number, devices: number): string {
+  const line = (word: string, fact: string): string =>
+    `echo "${word} $TRAINING_ID $LEARNER_ID $TRAINYARD_ATTEMPT ${fact} ${devices}" >> ${witness}`;
   return `${line("start", "$$")}; ${body}; ${line("end", String(exitCode))}; exit ${exitCode}`;
 }
 
-export async function readWitness(path: string, id: string, learner: number): Promise<Witnessed> {
-  const lines = (await readFile(path, "utf8").catch(() => "")).split("\n").map((line) => line.split(" "));
-  const facts = (word: string): number[] =>
+export async function readWitness(path: string, id: string, learner: number, attempt = 1): Promise<Witnessed> {
+  const wanted = [id, String(learner), String(attempt)].join(" ");
+  const facts = (word: string, lines: readonly string[][]): number[] =>
     lines
-      .filter(([what, whose, number]) => what === word && whose === id && number === String(learner))
-      .map(([, , , fact]) => Number(fact));
-  return { starts: facts("start"), exitCode: facts("end").at(-1) ?? null };
+      .filter(([what, ...whose]) => what === word && whose.slice(0, 3).join(" ") === wanted)
+      .map((line) => Number(line[4]));
+  const lines = await linesOf(path);
+  return { starts: facts("start", lines), exitCode: facts("end", lines).at(-1) ?? null };
+}
+
+/**
+ * How many devices were in use at once at most, by the programs that told of their end: each told of it a moment
+ * before it ended, so they had their devices for longer than is counted here.
+ */
+export async function mostDevicesAtOnce(path: string): Promise<number> {
+  const lines = await linesOf(path);
+  const nameOf = ([, ...who]: string[]): string => who.slice(0, 3).join(" ");
+  const ended = new Set(lines.filter(([what]) => what === "end").map(nameOf));
+  let most = 0;
+  let used = 0;
+  for (const line of lines.filter((one) => ended.has(nameOf(one)))) {
+    used += line[0] === "start" ? Number(line[5]) : -Number(line[5]);
+    most = Math.max(most, used);
+  }
+  return most;
+}
+
+async function linesOf(path: string): Promise<string[][]> {
+  return (await readFile(path, "utf8").catch(() => "")).split("\n").map((line) => line.split(" "));
 }
 
 /** The processes that live now and carry the run's id in their environment. */

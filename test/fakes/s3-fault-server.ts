@@ -161,9 +161,13 @@ async function serve(
         `<InitiateMultipartUploadResult><UploadId>${fake.objects.begin(request.key)}</UploadId></InitiateMultipartUploadResult>`,
       );
     case "put-part": {
-      const upload = fake.objects.uploads.get(request.url.searchParams.get("uploadId") ?? "");
-      if (upload === undefined) return sendError(response, 404, "NoSuchUpload");
-      upload.parts.set(Number(request.url.searchParams.get("partNumber")), body);
+      const { searchParams } = request.url;
+      const isKept = fake.objects.putPart(
+        searchParams.get("uploadId") ?? "",
+        Number(searchParams.get("partNumber")),
+        body,
+      );
+      if (!isKept) return sendError(response, 404, "NoSuchUpload");
       return sendEtag(response, md5(body).toString("hex"), fault);
     }
     case "complete-upload": {

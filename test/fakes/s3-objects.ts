@@ -14,6 +14,8 @@ interface FakeUpload {
 export class S3Objects {
   readonly buckets = new Map<string, Map<string, FakeObject>>();
   readonly uploads = new Map<string, FakeUpload>();
+  /** How often each part of a key's uploads has arrived as a whole. */
+  readonly arrivals = new Map<string, number[]>();
 
   put(bucket: Map<string, FakeObject>, key: string, bytes: Buffer): FakeObject {
     const object = { bytes, etag: md5(bytes).toString("hex") };
@@ -25,6 +27,17 @@ export class S3Objects {
     const id = randomUUID();
     this.uploads.set(id, { key, parts: new Map() });
     return id;
+  }
+
+  /** False when there is no such upload. */
+  putPart(id: string, number: number, bytes: Buffer): boolean {
+    const upload = this.uploads.get(id);
+    if (upload === undefined) return false;
+    upload.parts.set(number, bytes);
+    const arrivals = this.arrivals.get(upload.key) ?? [];
+    arrivals[number - 1] = (arrivals[number - 1] ?? 0) + 1;
+    this.arrivals.set(upload.key, arrivals);
+    return true;
   }
 
   /** Changes a byte of what was uploaded so far. */
