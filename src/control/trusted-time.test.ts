@@ -152,6 +152,98 @@ test("a look at a clock that nobody set writes nothing, and one at a clock that 
   expect(here.state.mark).toMatchObject({ believedMs: START + 2 * DAY_MS + DAY_MS + 1000 - 1001 - 2 * DAY_MS });
 });
 
+test("a clock that is off by a second was mended, by more it was set", async () => {
+  const here = machine();
+  const time = await here.startServer();
+  const lookAt = (offsetMs: number) => {
+    here.state.offsetMs = offsetMs;
+    return [time.now().getTime() - START, time.isDoubted()];
+  };
+  expect(lookAt(1000)).toEqual([1000, false]);
+  expect(lookAt(2001)).toEqual([1000, true]);
+  expect(lookAt(2000)).toEqual([2000, false]);
+});
+
+test("a doubt goes on while the clock is mended by a second at a time", async () => {
+  for (const [mendedMs, isOver] of [
+    [1000, true],
+    [1001, false],
+  ] as const) {
+    const here = machine();
+    const time = await here.startServer();
+    here.state.offsetMs = DAY_MS;
+    time.now();
+    here.pass(6 * DAY_MS);
+    here.state.offsetMs += mendedMs;
+    time.now();
+    here.pass(DAY_MS);
+    time.now();
+    expect(time.isDoubted()).toBe(!isOver);
+  }
+});
+
+test("the time that a doubt has lasted is counted over servers, but not over a time when the machine was off", async () => {
+  for (const isOff of [false, true]) {
+    const here = machine();
+    const time = await here.startServer();
+    here.state.offsetMs = YEARS_MS;
+    time.now();
+    here.pass(6 * DAY_MS);
+    await time.save();
+    if (isOff) here.reboot(0);
+    // Longer than the machine had been up when the mark was made.
+    here.pass(7 * DAY_MS - 6 * DAY_MS - 1);
+    if (isOff) here.state.uptimeMs += 30 * DAY_MS;
+    const next = await here.startServer();
+    next.now();
+    expect(next.isDoubted()).toBe(true);
+    here.pass(1);
+    next.now();
+    expect(next.isDoubted()).toBe(isOff);
+  }
+});
+
+test("a start of the machine that has no name is no start that can be known again", async () => {
+  const here = machine();
+  const memory = { ...here.memory, bootId: async () => "" };
+  await new TrustedTime(here.clock, memory, 7 * DAY_MS).save();
+  here.state.offsetMs = YEARS_MS;
+  here.pass(DAY_MS);
+  const next = new TrustedTime(here.clock, memory, 7 * DAY_MS);
+  await next.recall();
+  expect(next.now().getTime()).toBe(START);
+});
+
+test("a server goes on from the moment at which it recalls, to the millisecond", async () => {
+  const here = machine();
+  await (await here.startServer()).save();
+  here.state.offsetMs = YEARS_MS;
+  const atOnce = await here.startServer();
+  expect(atOnce.now().getTime()).toBe(START);
+  const late = new TrustedTime(here.clock, here.memory, 7 * DAY_MS);
+  here.pass(DAY_MS);
+  await late.recall();
+  expect(late.now().getTime()).toBe(START + DAY_MS);
+});
+
+test("who dates a run while the mark is written waits for it", async () => {
+  const here = machine();
+  const written = Promise.withResolvers<void>();
+  const memory = { ...here.memory, write: async () => written.promise };
+  const time = new TrustedTime(here.clock, memory, DAY_MS);
+  here.state.offsetMs = -DAY_MS;
+  const order: string[] = [];
+  const both = ["first", "second"].map(async (name) => {
+    await time.notice();
+    order.push(name);
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  order.push("written");
+  written.resolve();
+  await Promise.all(both);
+  expect(order[0]).toBe("written");
+});
+
 test("whatever is done to the clock, no run looks older than it has been ended for", async () => {
   const step = fc.oneof(
     fc.record({ do: fc.constant("pass" as const), ms: fc.integer({ min: 0, max: 3 * DAY_MS }) }),

@@ -57,8 +57,9 @@ export class TrustedTime {
 
   /** Goes on from what the last process left. Called once, before the first `now`. */
   async recall(): Promise<void> {
-    const mark = (await this.#memory?.read()) ?? null;
-    if (this.#memory === undefined || mark === null) return;
+    if (this.#memory === undefined) return;
+    const mark = await this.#memory.read();
+    if (mark === null) return;
     const isSameBoot = mark.bootId !== "" && mark.bootId === (await this.#memory.bootId());
     const passedMs = isSameBoot ? Math.max(0, this.#memory.uptimeMs() - mark.uptimeMs) : 0;
     this.#believedMs = mark.believedMs + passedMs;
@@ -88,12 +89,15 @@ export class TrustedTime {
     this.#lastMs = nowMs;
     const expectedMs = this.#believedMs + passedMs;
     const aheadMs = wallMs - expectedMs;
-    const before = this.#doubt;
-    this.#doubt = aheadMs > TOLERANCE_MS ? grown(before, aheadMs, passedMs) : null;
-    const isSet = aheadMs < -TOLERANCE_MS || (this.#doubt?.aheadMs ?? 0) > (before?.aheadMs ?? 0) + TOLERANCE_MS;
+    // A clock that is set forward once more begins the doubt anew.
+    const isSetForward = aheadMs > (this.#doubt?.aheadMs ?? 0) + TOLERANCE_MS;
+    if (isSetForward) this.#doubt = { aheadMs, lastedMs: 0 };
+    else if (this.#doubt !== null && aheadMs > TOLERANCE_MS) {
+      this.#doubt = { aheadMs, lastedMs: this.#doubt.lastedMs + passedMs };
+    } else this.#doubt = null;
     if (this.#doubt !== null && this.#doubt.lastedMs >= this.#doubtMs) this.#doubt = null;
     this.#believedMs = this.#doubt === null ? wallMs : expectedMs;
-    return isSet;
+    return isSetForward || aheadMs < -TOLERANCE_MS;
   }
 
   /** True while the wall clock is ahead of what is believed. */
@@ -114,10 +118,4 @@ export class TrustedTime {
     const uptimeMs = this.#memory.uptimeMs();
     await this.#memory.write({ believedMs: this.now().getTime(), bootId, uptimeMs, doubt: this.#doubt });
   }
-}
-
-/** A clock that is set forward once more begins the doubt anew. */
-function grown(doubt: Doubt | null, aheadMs: number, passedMs: number): Doubt {
-  if (doubt === null || aheadMs > doubt.aheadMs + TOLERANCE_MS) return { aheadMs, lastedMs: 0 };
-  return { aheadMs, lastedMs: doubt.lastedMs + passedMs };
 }
