@@ -7,12 +7,17 @@ import { say, type Context } from "./context.ts";
 import { sayRetry } from "./detach.ts";
 import { describeProgress } from "./outcome.ts";
 
+/** Null at the end of the log. */
+export type PrintLog = (bytes: Uint8Array | null) => Promise<void>;
+
 export interface FollowHow {
   readonly learner: number;
   /** Only this attempt's; left out: the present one's and those that follow. */
   readonly attempt?: number | undefined;
   /** Where to begin, in bytes. */
   readonly offset?: number;
+  /** Left out: every byte as it is. */
+  readonly print?: PrintLog;
   /** Told of the run as it is at first, and after every change. */
   readonly onChange?: ((run: RunView) => void) | undefined;
   readonly signal: AbortSignal;
@@ -20,14 +25,20 @@ export interface FollowHow {
 
 /** Prints a run's log to its last byte, and tells meanwhile of the run's changes: before it runs there is no log. */
 export async function printLogToEnd(context: Context, client: Client, id: string, how: FollowHow): Promise<void> {
-  const { onChange, ...log } = how;
+  const {
+    onChange,
+    print = async (bytes) => (bytes === null ? undefined : context.io.stdout.write(bytes)),
+    ...log
+  } = how;
+  const onEmptied = (): void =>
+    void say(context, "The program has emptied its log; what follows is another beginning.").catch(() => {});
   const over = new AbortController();
   const signal = AbortSignal.any([how.signal, over.signal]);
   // What goes wrong with it goes wrong with the log as well, which tells of it: told once is enough.
   const watching = onChange === undefined ? null : waitForEnd(client, id, { signal, onChange }).catch(() => null);
   try {
-    for await (const bytes of followLog(client, id, { ...log, onRetry: sayRetry(context) })) {
-      await context.io.stdout.write(bytes);
+    for await (const bytes of followLog(client, id, { ...log, onEmptied, onRetry: sayRetry(context) })) {
+      await print(bytes);
     }
   } finally {
     over.abort();

@@ -16,7 +16,9 @@ export async function tailOffset(
   let left = lines;
   while (end > 0) {
     const begin = Math.max(0, end - BLOCK_BYTES);
-    const { bytes } = await client.readLog(id, { offset: begin, limit: end - begin, ...where });
+    const { bytes, next } = await client.readLog(id, { offset: begin, limit: end - begin, ...where });
+    // The middle of the log was dropped; nothing is left of the lines that were there.
+    if (next !== end) return next;
     for (let i = bytes.length - 1; i >= 0; i -= 1) {
       // The newline that ends the last line separates nothing.
       if (bytes[i] !== NEWLINE || begin + i === sizeBytes - 1) continue;

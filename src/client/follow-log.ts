@@ -1,3 +1,4 @@
+import { ClientError } from "./client-error.ts";
 import type { Client } from "./client.ts";
 import { persist, type Persistence } from "./persist.ts";
 
@@ -7,6 +8,8 @@ export interface FollowOptions extends Persistence {
   readonly learner?: number | undefined;
   /** From 1; the run's present one when left out. */
   readonly attempt?: number | undefined;
+  /** Told when the program has emptied its log: what it holds from then on is another beginning. */
+  readonly onEmptied?: (() => void) | undefined;
 }
 
 /** Below the contract's limit, so that a proxy with the usual timeout of a minute does not cut the wait off. */
@@ -22,7 +25,12 @@ export async function* followLog(client: Client, id: string, options: FollowOpti
   let { attempt, offset = 0 } = options;
   for (;;) {
     const ask = { offset, learner, attempt, waitSeconds: WAIT_S, signal };
-    const part = await persist(() => client.readLog(id, ask), options);
+    const part = await persist(() => client.readLog(id, ask), options).catch(nullWhenEmptied);
+    if (part === null) {
+      offset = 0;
+      options.onEmptied?.();
+      continue;
+    }
     attempt ??= part.presentAttempt;
     if (part.bytes.length > 0) {
       offset = part.next;
@@ -50,4 +58,10 @@ export async function* readLogToNow(
     yield part.bytes;
     if (offset >= part.sizeBytes) return;
   }
+}
+
+/** A log that is shorter than what was read of it. */
+function nullWhenEmptied(error: unknown): null {
+  if (error instanceof ClientError && error.problem?.code === "range_not_satisfiable") return null;
+  throw error;
 }

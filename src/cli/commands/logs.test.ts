@@ -29,6 +29,14 @@ test.each([
   expect(out).toBe(expected);
 });
 
+test("logs --grep prints the lines that match, as a progress bar has left them", async () => {
+  await using bench = await setUp();
+  bench.server.appendLog(ID, "epoch 1 loss 0.9\n50 %\repoch 2 loss 0.5\nother\nepoch 3", true);
+  const { out, code } = await bench.trainyard("logs", "-f", ID, "--grep", "^epoch [23]");
+  expect([out, code]).toEqual(["epoch 2 loss 0.5\nepoch 3\n", 0]);
+  expect((await bench.trainyard("logs", ID, "--grep", "(")).code).toBe(2);
+});
+
 test("the tail is found in a log longer than one block", async () => {
   await using bench = await setUp();
   const long = "x".repeat(100_000);

@@ -4,7 +4,7 @@ import { readLogToNow, type FollowOptions } from "../../client/follow-log.ts";
 import { waitForEnd } from "../../client/wait-for-run.ts";
 import { connect, type Context } from "../context.ts";
 import { detachable, sayRetry } from "../detach.ts";
-import { printLogToEnd, sayChangesBesideLog } from "../follow-run.ts";
+import { printLogToEnd, sayChangesBesideLog, type PrintLog } from "../follow-run.ts";
 import { wholeNumber, type Program } from "../options.ts";
 import { OUTCOME_CODES, sayOutcome } from "../outcome.ts";
 import { findRunId } from "../run-reference.ts";
@@ -26,16 +26,19 @@ export function addLogs(program: Program, context: Context): void {
         wholeNumber(1, 10_000),
       ),
     )
+    .option("--grep <pattern>", "print only the lines that match a regular expression")
     .option("--exit-status", "end with the run's outcome: 0 completed, 100 failed, 101 not ended yet, 103 canceled")
     .action(async (text, options) => {
       const client = await connect(context);
       const id = await findRunId(client, text);
       await detachable(context, id, async (signal) => {
         const { learner, attempt, tail, follow: isFollowed = false } = options;
+        const print = await printing(context, options.grep);
         const offset = tail === undefined ? 0 : await tailOffset(client, id, tail, { learner, attempt, signal });
         const onChange = sayChangesBesideLog(context);
-        if (isFollowed) await printLogToEnd(context, client, id, { offset, learner, attempt, onChange, signal });
-        else await printLogToNow(context, client, id, { offset, learner, attempt, signal });
+        if (isFollowed) await printLogToEnd(context, client, id, { offset, learner, attempt, print, onChange, signal });
+        else await printLogToNow(client, id, { offset, learner, attempt, signal }, print);
+        await print(null);
         if (options.exitStatus !== true) return;
         // A complete log is not yet an ended run: its results are still being stored.
         const run = isFollowed
@@ -47,8 +50,20 @@ export function addLogs(program: Program, context: Context): void {
     });
 }
 
-async function printLogToNow(context: Context, client: Client, id: string, where: FollowOptions): Promise<void> {
+async function printLogToNow(client: Client, id: string, where: FollowOptions, print: PrintLog): Promise<void> {
   // Nobody waits here: that the server cannot be reached is said at once.
   const options = { ...where, isWorthIt: () => false };
-  for await (const bytes of readLogToNow(client, id, options)) await context.io.stdout.write(bytes);
+  for await (const bytes of readLogToNow(client, id, options)) await print(bytes);
+}
+
+/** Every byte as it is, or the lines that match; null says that there are no more. */
+async function printing(context: Context, pattern: string | undefined): Promise<PrintLog> {
+  const { stdout } = context.io;
+  if (pattern === undefined) return async (bytes) => (bytes === null ? undefined : stdout.write(bytes));
+  const { LogGrep } = await import("../log-grep.ts");
+  const grep = new LogGrep(pattern);
+  return async (bytes) => {
+    const found = bytes === null ? grep.end() : grep.push(bytes);
+    if (found !== "") await stdout.write(found);
+  };
 }

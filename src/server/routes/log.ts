@@ -50,8 +50,8 @@ export function logRoutes(runs: RunService, closing: AbortSignal): Pick<RouteHan
         await looked.log[Symbol.asyncDispose]();
         looked = await lookAt();
       }
-      const sliceOf = (sizeBytes: number): Slice => {
-        const slice = range === null ? sliceByOffset(query, sizeBytes) : sliceByRange(range, sizeBytes);
+      const sliceOf = ({ sizeBytes, writtenBytes }: ServedLog): Slice => {
+        const slice = range === null ? sliceByOffset(query, sizeBytes, writtenBytes) : sliceByRange(range, sizeBytes);
         if (slice !== null) return slice;
         reply.header("content-range", `bytes */${sizeBytes}`);
         throw rangeNotSatisfiable(from, sizeBytes);
@@ -66,11 +66,11 @@ function hasNothing({ log, facts }: LookedAt, from: number): boolean {
   return !facts.isComplete && log.sizeBytes <= from && log.writtenBytes >= from;
 }
 
-async function answerOf({ log, facts }: LookedAt, sliceOf: (sizeBytes: number) => Slice) {
+async function answerOf({ log, facts }: LookedAt, sliceOf: (log: ServedLog) => Slice) {
   let isHandedOver = false;
   try {
     const { sizeBytes } = log;
-    const slice = sliceOf(sizeBytes);
+    const slice = sliceOf(log);
     const line = slice.start < slice.end ? log.droppedAt(slice.start) : null;
     if (line !== null) {
       const headers = headersOf({ ...slice, end: line.next }, line.bytes.length, sizeBytes, facts);
@@ -100,9 +100,17 @@ function streamOf(log: ServedLog & AsyncDisposable, { start, end }: Slice): Read
   return Readable.from(bytes(), { objectMode: false }).once("close", () => void log[Symbol.asyncDispose]());
 }
 
-/** An offset at the very end is no mistake: a follower asks there for what comes next. */
-function sliceByOffset({ offset, limit }: { offset: number; limit: number }, sizeBytes: number): Slice | null {
-  return offset > sizeBytes ? null : { start: offset, end: Math.min(sizeBytes, offset + limit), status: 200 };
+/**
+ * An offset at the very end is no mistake: a follower asks there for what comes next. Neither is one behind what can be given
+ * now: what turned out to be the beginning of a secret may have been given before.
+ */
+function sliceByOffset(
+  { offset, limit }: { offset: number; limit: number },
+  sizeBytes: number,
+  writtenBytes: number,
+): Slice | null {
+  if (offset > writtenBytes) return null;
+  return { start: offset, end: Math.max(offset, Math.min(sizeBytes, offset + limit)), status: 200 };
 }
 
 function sliceByRange(range: ByteRange, sizeBytes: number): Slice | null {
