@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import type { Run } from "../domain/run.ts";
-import type { LogIndexes } from "../logs/index/log-indexes.ts";
+import type { LogIndexes } from "../logs/log-indexes.ts";
 import { watchLog } from "../logs/log-file.ts";
 import type { Companion } from "./companion.ts";
 import { messageOf } from "./failures.ts";

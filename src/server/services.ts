@@ -5,7 +5,7 @@ import type { RetentionPlan } from "../control/retention-plan.ts";
 import type { MetricSummary } from "../domain/metric-summary.ts";
 import type { Run } from "../domain/run.ts";
 import type { RunState } from "../domain/run-state.ts";
-import type { IndexedLog } from "../logs/index/read-rows.ts";
+import type { IndexedLog } from "../logs/indexed-log.ts";
 import type { LogFacts } from "../logs/log-hub.ts";
 import type { MetricRecord } from "../metrics/metric-record.ts";
 import type { Chart, ChartRequest, Curve } from "../metrics/points/chart.ts";

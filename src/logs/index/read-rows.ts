@@ -1,20 +1,13 @@
-import type { ServedLog } from "../served-log.ts";
+import type { IndexedLog } from "../indexed-log.ts";
 import { LOG_START, RowFolder, WINDOW_ROWS, type FolderPlace } from "../rows/row-folder.ts";
 import type { RowState } from "../rows/terminal-row.ts";
 import type { IndexEntry } from "./index-entry.ts";
-import type { IndexFile } from "./index-file.ts";
 
 const PIECE_BYTES = 65_536;
 
 export interface SeenRow extends RowState {
   /** When the service had seen where it begins, at the latest; null when nobody knows (yet). */
   readonly seenAt: Date | null;
-}
-
-/** A log and the index of it, at one moment. */
-export interface IndexedLog {
-  readonly log: Pick<ServedLog, "sizeBytes" | "read">;
-  readonly index: Pick<IndexFile, "count" | "record" | "entry" | "first">;
 }
 
 /** What was folded between two places of a log, and everything that began there. */

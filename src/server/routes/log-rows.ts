@@ -1,14 +1,7 @@
 import type { LogRows } from "../../contract/log.ts";
 import { requestInvalid } from "../../domain/errors.ts";
-import {
-  readRows,
-  rowOfLine,
-  rowOfOffset,
-  rowOfTime,
-  totals,
-  type IndexedLog,
-  type SeenRow,
-} from "../../logs/index/read-rows.ts";
+import { readRows, rowOfLine, rowOfOffset, rowOfTime, totals, type SeenRow } from "../../logs/index/read-rows.ts";
+import type { IndexedLog } from "../../logs/indexed-log.ts";
 import type { RouteHandlers } from "../register-route.ts";
 import type { RunService } from "../services.ts";
 

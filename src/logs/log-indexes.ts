@@ -1,7 +1,7 @@
-import { openServedLog, type LogPlace } from "../served-log.ts";
-import { IndexBuilder } from "./index-builder.ts";
-import { IndexDamaged } from "./index-file.ts";
-import type { IndexedLog } from "./read-rows.ts";
+import { openServedLog, type LogPlace } from "./served-log.ts";
+import { IndexBuilder } from "./index/index-builder.ts";
+import { IndexDamaged } from "./index/index-file.ts";
+import type { IndexedLog } from "./indexed-log.ts";
 
 /** A log, and where its index is: the beginning of the names of its files. */
 export interface IndexPlace extends LogPlace {
@@ -51,7 +51,7 @@ export class LogIndexes {
         if (!(error instanceof IndexDamaged)) throw error;
         // Opening it found what is damaged at its end; this was in its middle.
         await IndexBuilder.remove(place.base);
-        return bringUpAndUse(kept, place, seenAt, isFresh, use);
+        return await bringUpAndUse(kept, place, seenAt, isFresh, use);
       }
     });
     kept.last = work.catch(() => undefined);
@@ -88,10 +88,10 @@ async function bringUpAndUse<T>(
   use: (indexed: IndexedLog) => Promise<T>,
 ): Promise<T> {
   await using log = await openServedLog(place);
-  if (log.writtenBytes === 0 && kept.builder === null) return use({ log, index: EMPTY });
+  if (log.writtenBytes === 0 && kept.builder === null) return await use({ log, index: EMPTY });
   kept.builder ??= await IndexBuilder.open(place.base, log);
   await kept.builder.advance(log, seenAt, { isComplete: place.isComplete, isFresh });
-  return use({ log, index: kept.builder.file });
+  return await use({ log, index: kept.builder.file });
 }
 
 async function close(kept: Kept): Promise<void> {
