@@ -5,8 +5,11 @@ import { acceptToStart } from "./accept-to-start.ts";
 import { archive } from "./archive.ts";
 import { commandLine } from "./command-line.ts";
 import { durableSubmits } from "./durable-submits.ts";
+import { endToState } from "./end-to-state.ts";
 import type { Benchmark } from "./harness.ts";
 import { install } from "./install.ts";
+import { logLatency } from "./log-latency.ts";
+import { logThroughput } from "./log-throughput.ts";
 import { machineFacts } from "./machine.ts";
 import { Report } from "./report.ts";
 import { staging } from "./staging.ts";
@@ -16,6 +19,7 @@ import { trivialRuns } from "./trivial-runs.ts";
 
 const BENCHMARKS: readonly Benchmark[] = [
   acceptToStart,
+  endToState,
   durableSubmits,
   trivialRuns,
   startUp,
@@ -24,6 +28,8 @@ const BENCHMARKS: readonly Benchmark[] = [
   archive,
   install,
   staging,
+  logLatency,
+  logThroughput,
 ];
 
 async function main(): Promise<void> {
