@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { mkdir, rm } from "./base/world-files.ts";
 import { isKeyDraft } from "./access/key-file.ts";
 import { homeUnusable } from "./domain/errors.ts";
+import { removeDrafts } from "./environments/program-folder.ts";
 
 /** The folders of a home that everything else expects to be there. */
 const FOLDERS = ["buckets", "definitions", "environments", "runs", "tmp", "trash"];
@@ -34,10 +35,11 @@ async function makeFolder(path: string): Promise<void> {
   }
 }
 
-/** Uploads and key files that a server before this one did not finish. Only for the holder of the home's lock. */
+/** Uploads, key files and program folders that a server before this one did not finish. Only for the holder of the home's lock. */
 export async function removeUnfinished(home: string): Promise<void> {
   const folder = join(home, "tmp");
   for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true, force: true });
   const drafts = (await readdir(home)).filter((name) => isKeyDraft(name));
   for (const name of drafts) await rm(join(home, name), { force: true });
+  await removeDrafts(join(home, "environments"));
 }

@@ -1,8 +1,17 @@
 import { createHash } from "node:crypto";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { mkdir, mkdtemp, open, rename, rm } from "../base/world-files.ts";
 import type { Environment } from "./environment.ts";
 import { isFolder } from "./interpreter-places.ts";
+
+const DRAFT = ".programs-";
+
+/** Removes what a server that died over it has left. Only while no other server of this home lives. */
+export async function removeDrafts(parentDirectory: string): Promise<void> {
+  const drafts = (await readdir(parentDirectory)).filter((name) => name.startsWith(DRAFT));
+  for (const name of drafts) await rm(join(parentDirectory, name), { recursive: true, force: true });
+}
 
 /**
  * Makes the folder that stands first in a learner's PATH and gives the environment's programs their names: one
@@ -19,7 +28,7 @@ export async function writeProgramFolder(
   if (await isFolder(folder)) return folder;
 
   await mkdir(parentDirectory, { recursive: true });
-  const draft = await mkdtemp(join(parentDirectory, ".programs-"));
+  const draft = await mkdtemp(join(parentDirectory, DRAFT));
   try {
     for (const [name, target] of programs) await writeWrapper(join(draft, name), target);
     await rename(draft, folder);
