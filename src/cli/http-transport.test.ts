@@ -2,7 +2,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
-import { scriptedRun, ScriptedServer } from "../client/scripted-server.ts";
+import { scriptedRun } from "../client/scripted-run.ts";
+import { ScriptedServer } from "../client/scripted-server.ts";
 import { httpTransport } from "./http-transport.ts";
 
 const TRANSPORT = new URL("http-transport.ts", import.meta.url).href;

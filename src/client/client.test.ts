@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { createClient } from "./client.ts";
 import { ClientError } from "./client-error.ts";
-import { scriptedRun, ScriptedServer } from "./scripted-server.ts";
+import { scriptedRun } from "./scripted-run.ts";
+import { ScriptedServer } from "./scripted-server.ts";
 
 const ID = "training-DOl4q2LkR";
 

@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createClient } from "./client.ts";
 import { followLog, readLogToNow } from "./follow-log.ts";
-import { scriptedRun, ScriptedServer } from "./scripted-server.ts";
+import { scriptedRun } from "./scripted-run.ts";
+import { ScriptedServer } from "./scripted-server.ts";
 import { waitForEnd } from "./wait-for-run.ts";
 
 const ID = "training-DOl4q2LkR";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { scriptedFailure, scriptedRun } from "../../client/scripted-server.ts";
+import { scriptedFailure, scriptedRun } from "../../client/scripted-run.ts";
 import { closePipe } from "../cli-bench.ts";
 import { golden, ID, startBxBench } from "./test-golden.ts";
 

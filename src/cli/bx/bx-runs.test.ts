@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { scriptedFailure, scriptedRun } from "../../client/scripted-server.ts";
+import { scriptedFailure, scriptedRun } from "../../client/scripted-run.ts";
 import { MANIFEST, modelZip } from "../submission-samples.ts";
 import { definitionId } from "./bx-definition-id.ts";
 import { golden, ID, startBxBench } from "./test-golden.ts";

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { scriptedRun } from "../../client/scripted-server.ts";
+import { scriptedRun } from "../../client/scripted-run.ts";
 import { CliBench } from "../cli-bench.ts";
 
 export const ID = "training-DOl4q2LkR";

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
-import { scriptedRun } from "../../client/scripted-server.ts";
+import { scriptedRun } from "../../client/scripted-run.ts";
 import { CliBench } from "../cli-bench.ts";
 import { COMPLETION_SCRIPTS } from "../completion/scripts.ts";
 

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { scriptedRun } from "../../client/scripted-server.ts";
+import { scriptedRun } from "../../client/scripted-run.ts";
 import type { MetricView } from "../../contract/metrics.ts";
 import { CliBench } from "../cli-bench.ts";
 import { sparkline } from "../output/sparkline.ts";

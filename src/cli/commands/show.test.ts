@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { scriptedFailure, scriptedRun } from "../../client/scripted-server.ts";
+import { scriptedFailure, scriptedRun } from "../../client/scripted-run.ts";
 import { CliBench } from "../cli-bench.ts";
 
 const ID = "training-DOl4q2LkR";

@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { scriptedFailure, scriptedRun } from "../../client/scripted-server.ts";
+import { scriptedFailure, scriptedRun } from "../../client/scripted-run.ts";
 import { readManifest } from "../../manifest/read-manifest.ts";
 import { CliBench } from "../cli-bench.ts";
 import { MANIFEST, modelZip } from "../submission-samples.ts";
