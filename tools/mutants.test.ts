@@ -12,7 +12,10 @@ test.each([
   ["x = 1;", ["x = 2;", "x = 0;"]],
   ["x = 1_000;", ["x = 1001;"]],
   ["x = !isOld;", ["x = isOld;"]],
-  ["x = c ? d : e;", ["x = c || true ? d : e;", "x = c && false ? d : e;"]],
+  [
+    "x = c(d) || e ? f : g;",
+    ["x = true ? f : g;", "x = false ? f : g;", "x = c(d) ? f : g;", "x = c(d) && e ? f : g;"],
+  ],
   ["x = list.filter(isOld);", ["x = list;"]],
   ["x = ['a'];", ["x = [];"]],
   ["x = [];", ["x = [null];"]],

@@ -128,7 +128,7 @@ function numbers(code: string): Edit[] {
 function names(source: string, code: string): Edit[] {
   return [...code.matchAll(/"( *)"/g)].flatMap(({ index, 0: found }) => {
     const to = index + found.length;
-    const isType = /(?:\| |<|\w\[)$/.test(code.slice(0, index)) || /^(?: \| |>)/.test(code.slice(to));
+    const isType = /(?:\| |<|\w\[|readonly \w+\??: )$/.test(code.slice(0, index)) || /^(?: \| |>)/.test(code.slice(to));
     const isName = /^"[A-Za-z_]+"$/.test(source.slice(index, to));
     return isName && !isType ? [{ from: index, to, text: '"another"' }] : [];
   });
@@ -145,8 +145,8 @@ function conditions(code: string): Edit[] {
 
 /** `a ? b : c` is always `b`, or always `c`. */
 function choices(code: string): Edit[] {
-  return [...code.matchAll(/(?<=\s)\? /g)].flatMap(({ index, 0: found }) =>
-    ["|| true ? ", "&& false ? "].map((text) => ({ from: index, to: index + found.length, text })),
+  return [...code.matchAll(/\s\? /g)].flatMap(({ index }) =>
+    ["true", "false"].map((text) => ({ from: startOfPart(code, index), to: index, text })),
   );
 }
 
@@ -179,7 +179,10 @@ function statements(code: string): Edit[] {
   });
 }
 
-/** Each part of a list or table that is written out, left out; and an empty list with something in it. */
+/**
+ * Each part of a list or table that is written out, left out; and an empty list with something in it. What is false stays: to most who
+ * ask it is as if it were not there, and that it could be true is asked already.
+ */
 function entries(code: string): Edit[] {
   const lists = [...code.matchAll(/(?<=[=:(,?>[] |[([]|return )\[(?!\])/g)].flatMap(({ index }) => {
     const end = endOfGroup(code, index + 1);
@@ -189,7 +192,7 @@ function entries(code: string): Edit[] {
   const empty = [...code.matchAll(/(?<=[=:] |return )\[\]/g)].map(({ index }) => {
     return { from: index, to: index + 2, text: "[null]" };
   });
-  const fields = [...code.matchAll(/^ +[\w"#-]+: (?:true|false|null|-?\d[\d_]*|"[^"]*"|\[[^\]]*\]),$/gm)].map(
+  const fields = [...code.matchAll(/^ +[\w"#-]+: (?:true|null|-?\d[\d_]*|"[^"]*"|\[[^\]]*\]),$/gm)].map(
     ({ index, 0: found }) => ({ from: index, to: index + found.length, text: "" }),
   );
   return [...lists, ...empty, ...fields];
@@ -215,6 +218,19 @@ function endOfGroup(code: string, from: number): number {
     if (depth === 0) return at;
   }
   return code.length;
+}
+
+/** Where the condition that ends at `to` begins. */
+function startOfPart(code: string, to: number): number {
+  let depth = 0;
+  for (let at = to - 1; at >= 0; at -= 1) {
+    const sign = code[at] as string;
+    if (depth === 0 && (OPENS.includes(sign) || sign === "," || sign === ";")) return at + 1;
+    if (depth === 0 && /(?:=>|\breturn|[^=!<>]=|[?:]) $/.test(code.slice(Math.max(0, at - 8), at + 1))) return at + 1;
+    if (CLOSES.includes(sign)) depth += 1;
+    if (OPENS.includes(sign)) depth -= 1;
+  }
+  return 0;
 }
 
 /** Where the part that begins at `from` ends: at what `stop` finds, a comma, a semicolon or the end of the group around it. */

@@ -33,4 +33,30 @@ export interface Equivalent {
   readonly why: string;
 }
 
-export const EQUIVALENT: readonly Equivalent[] = [];
+export const EQUIVALENT: readonly Equivalent[] = [
+  {
+    file: "src/control/endings.ts",
+    before:
+      'return endings.length === 1 || outcome.state !== "failed" ? outcome : nameLearner(outcome, first.learner);',
+    change: '|| outcome.state !== "failed" → left out',
+    why: "What is no success always failed; the comparison is there for the types.",
+  },
+  {
+    file: "src/control/scheduler.ts",
+    before: "if (queue.size === 0) return grants;",
+    change: "queue.size === 0 → false",
+    why: "The first look into an empty queue ends the loop as well; this spares the list of free devices.",
+  },
+  {
+    file: "src/control/scheduler.ts",
+    before: "if (waiting === undefined || position === null) return null;",
+    change: "|| position === null → left out",
+    why: "A run has a position as long as it is in the queue; the second question is there for the types.",
+  },
+  {
+    file: "src/control/scheduler.ts",
+    before: "if (waiting === undefined || position === null) return null;",
+    change: "|| → &&",
+    why: "Both are known, or neither is.",
+  },
+];

@@ -25,6 +25,25 @@ test("the failure that came first is the run's, whatever order they were noticed
   expect(outcome).toMatchObject({ failure: { learner: 2, exitCode: 9 } });
 });
 
+test("what a program did when is told by its record, not by when that was found", () => {
+  const late = { ...exited(2, 9, 100), seenAt: new Date(9000) };
+  expect(outcomeOfEndings([exited(1, 1, 900), late], pendingRun(), context)).toMatchObject({ failure: { learner: 2 } });
+});
+
+test("a program that was ended for want of memory says so, unless it ended well all the same", () => {
+  const starved = (code: number): LearnerEnding => {
+    const { ending, ...rest } = exited(1, code, 1);
+    return { ...rest, ending: { ...ending, outOfMemory: true } as Ending };
+  };
+  expect(outcomeOfEndings([starved(137)], pendingRun(), context)).toMatchObject({
+    failure: { cause: "out_of_memory" },
+  });
+  expect(outcomeOfEndings([starved(0)], pendingRun(), context)).toEqual({ state: "completed" });
+  expect(outcomeOfEndings([exited(1, 137, 1)], pendingRun(), context)).toMatchObject({
+    failure: { cause: expect.not.stringContaining("out_of_memory") },
+  });
+});
+
 test("a learner that nobody saw end makes the run fail as lost", () => {
   const lost: LearnerEnding = { learner: 2, ending: { status: "lost", reason: "no record" }, seenAt: new Date(5) };
   expect(outcomeOfEndings([exited(1, 1, 100), lost], pendingRun(), context)).toMatchObject({
@@ -104,6 +123,15 @@ test("when one wait fails, the waits for the others end with it", async () => {
   };
   await expect(awaitEndings({ waitForEnd }, handles, now, () => undefined, forever)).rejects.toThrow("EMFILE");
   expect(ended).toEqual([1, 3]);
+});
+
+test("the waits end with the server that waits", async () => {
+  const server = new AbortController();
+  const waitForEnd = async (_handle: Handle, signal: AbortSignal): Promise<Ending> =>
+    new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+  const waiting = awaitEndings({ waitForEnd }, handles, now, () => undefined, server.signal);
+  server.abort(new Error("The server is ending."));
+  await expect(waiting).rejects.toThrow("The server is ending.");
 });
 
 test("of two failures in the same millisecond the one that was noticed first is the run's", () => {

@@ -89,6 +89,14 @@ test("pauses double up to ten minutes, and are the same whenever they are comput
   }
 });
 
+test("runs that failed together do not return together: their ids spread them over half of the pause", () => {
+  const pauseOf = (id: string): number | undefined =>
+    decideRetry(runWith(1, 0, { id }), failureOf("learner_lost"), 10_000)?.pauseMs;
+  // The bytes of the id decide: 100, 101 and 202 of them, counted modulo 101.
+  expect([pauseOf("d"), pauseOf("e"), pauseOf("ee")]).toEqual([10_000, 5000, 5000]);
+  expect(pauseOf("training-abcdefghi")).not.toBe(pauseOf("training-abcdefghj"));
+});
+
 test("a run waits until its time, and never longer than the longest pause whatever the calendar says", () => {
   const run = runWith(1, 1, { state: "pending", notBefore: new Date(NOW.getTime() + 5000) });
   expect(pauseLeftMs(run, NOW)).toBe(5000);
