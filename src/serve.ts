@@ -21,6 +21,7 @@ import { addressUnusable } from "./domain/errors.ts";
 import { openTracker } from "./engines/local/choose-tracker.ts";
 import { createLocalEngine } from "./engines/local/local-engine.ts";
 import { findDevices } from "./engines/local/devices.ts";
+import { readGpuUsage } from "./engines/local/gpu-usage.ts";
 import { pathFor } from "./environments/learner-path.ts";
 import { writeProgramFolder } from "./environments/program-folder.ts";
 import { homeEnvironments } from "./home-environments.ts";
@@ -105,6 +106,7 @@ async function startServer(home: string, settings: Settings): Promise<RunningSer
     logMaxBytes: settings.logMaxBytes,
     pathFor: async (environment) =>
       pathFor(environment, await writeProgramFolder(environment, join(home, "environments"))),
+    resources: { meter: engine, readGpus: async () => readGpuUsage() },
     reportingFor: (runId) => {
       const url = reachedAt(app.server.address(), settings.listen);
       return url === null

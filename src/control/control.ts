@@ -9,7 +9,7 @@ import type { Engine } from "../engines/engine.ts";
 import type { Environment, EnvironmentCatalogue } from "../environments/environment.ts";
 import { pointCaches } from "../metrics/points/chart.ts";
 import type { ChosenView } from "../staging/data-view.ts";
-import { LogIndexes } from "../logs/log-indexes.ts";
+import { LogIndexes } from "../logs/index/log-indexes.ts";
 import type { Store } from "../store/store.ts";
 import type { AttemptRules } from "./attempt-rules.ts";
 import { Definitions } from "./definitions.ts";
@@ -23,6 +23,7 @@ import type { Reporting } from "./launcher.ts";
 import { MetricService } from "./metric-service.ts";
 import { MetricsWatch } from "./metrics-watch.ts";
 import { prepareAndStart } from "./preparation.ts";
+import { resourcesWatch, type ResourceParts } from "./resources-watch.ts";
 import { resultsSync } from "./results-sync.ts";
 import { retryMemoryIn } from "./retry-memory.ts";
 import { runDirectory } from "./run-directory.ts";
@@ -63,6 +64,8 @@ export interface ControlParts {
   /** By what means runs see their data; left out: the best that works here. */
   readonly dataView?: ChosenView;
   pathFor(environment: Environment): Promise<string>;
+  /** What tells how much runs use; left out, they have no such curves. */
+  readonly resources?: Pick<ResourceParts, "meter" | "readGpus">;
   /** Where a run's program may report metrics, and the token for it; left out where it cannot. */
   reportingFor?(runId: string): Reporting | null;
   /** Seals credentials before they are stored; `context` binds an envelope to its run. */
@@ -120,6 +123,9 @@ export function createControl(parts: ControlParts): Control {
     companionsWith: (book) => [
       // Before the logs are put away: it reads them to their end.
       (watch = new MetricsWatch({ ...parts, caches }, book)),
+      ...(parts.resources === undefined
+        ? []
+        : [resourcesWatch({ ...parts.resources, clock: parts.clock, devices: parts.machine.devices }, watch)]),
       resultsSync({ ...parts, masks, openCredentials }, book), logKeeper({ ...parts, masks }, book),
       logIndexWatch({ ...parts, masks, logIndexes })],
     timeMemory: timeMemoryIn(home),

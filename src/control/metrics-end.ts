@@ -5,7 +5,7 @@ import type { Run } from "../domain/run.ts";
 import { pointsOf } from "../metrics/metric-record.ts";
 import { MAX_KEYS } from "../metrics/points/key-list.ts";
 import type { RunPoints } from "../metrics/points/run-points.ts";
-import { recordsName, type CollectedLearner, type RunCollection } from "../metrics/run-collection.ts";
+import { ibmSource, recordsName, type CollectedLearner, type RunCollection } from "../metrics/run-collection.ts";
 import { IBM_FILE } from "../metrics/sources/metric-sources.ts";
 import { readGrowth } from "../metrics/sources/read-growth.ts";
 import { readValDictList } from "../metrics/val-dict-list.ts";
@@ -51,6 +51,8 @@ async function writeRecords({ folder, collection }: MetricsEnd, { learner, attem
   await copyFile(join(folder, name), draft);
   // What a crash left behind the records that count.
   await truncate(draft, bytes);
+  // Known as read before it is there: what the service wrote is never taken for what a program said.
+  await collection.add([], { [ibmSource(learner, attempt)]: bytes });
   await rename(draft, target);
 }
 

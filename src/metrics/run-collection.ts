@@ -116,7 +116,7 @@ export class RunCollection implements Disposable {
   async #sources(looksAround: boolean): Promise<readonly Reading[]> {
     const { folder, learners } = this.#parts;
     for (const { learner, attempt, logs, sources } of learners) {
-      const own = `${attempt}/${learner}`;
+      const own = sourcesOf(learner, attempt);
       for (const { name, path, order } of sources.files) {
         const records = name === IBM_FILE ? null : recordsName(learner, attempt);
         this.#reading({ id: `${own}/${name}`, learner, path, order, records });
@@ -220,6 +220,16 @@ export class RunCollection implements Disposable {
     await appendFile(path, lines);
     return { [name]: known + Buffer.byteLength(lines), [`${name}#`]: count + records.length };
   }
+}
+
+/** What the names of a learner's own sources begin with. */
+function sourcesOf(learner: number, attempt: number): string {
+  return `${attempt}/${learner}`;
+}
+
+/** The offset of a learner's `evaluation-metrics.txt`. */
+export function ibmSource(learner: number, attempt: number): string {
+  return `${sourcesOf(learner, attempt)}/${IBM_FILE}`;
 }
 
 /** IBM's records of a learner, for its `evaluation-metrics.txt`; the bytes that count are the offset of this name. */

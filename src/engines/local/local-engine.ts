@@ -1,7 +1,9 @@
 import type { Clock } from "../../base/clock.ts";
 import { EngineError } from "../engine-error.ts";
 import type { Ending, Engine, Handle, LearnerTask, Observation } from "../engine.ts";
+import type { ResourceMeter, ResourceUsage } from "../resource-meter.ts";
 import { askNvidiaDriver, awaitRelease, type DeviceUse } from "./device-use.ts";
+import { usageOfLearner } from "./learner-usage.ts";
 import { fromHandle, gpusOf, type LearnerHandle, learnerKey, toHandle } from "./learner-handle.ts";
 import { LearnerProcesses } from "./learner-processes.ts";
 import { readBootId } from "./proc.ts";
@@ -25,7 +27,7 @@ export interface LocalEngineOptions {
 }
 
 /** Runs learners as processes of this machine. Needs Linux, since it knows processes by /proc. */
-export function createLocalEngine(options: LocalEngineOptions): Engine {
+export function createLocalEngine(options: LocalEngineOptions): Engine & ResourceMeter {
   if (process.platform !== "linux") {
     throw new EngineError(
       `The local engine needs Linux and this machine runs ${process.platform}. Run the server on a Linux machine, or in a Linux container.`,
@@ -43,7 +45,7 @@ interface Departure {
   readonly done: Promise<Ending | null>;
 }
 
-class LocalEngine implements Engine {
+class LocalEngine implements Engine, ResourceMeter {
   readonly name = "local";
   readonly #clock: Clock;
   readonly #bootId: string;
@@ -141,6 +143,12 @@ class LocalEngine implements Engine {
 
   trackingOf(handle: Handle): string {
     return this.#tracker.open(fromHandle(handle).enclosure)?.means ?? NO_TRACKER.name;
+  }
+
+  async usageOf(handle: Handle): Promise<ResourceUsage | null> {
+    const learner = fromHandle(handle);
+    if (learner.bootId !== this.#bootId || !isShimAlive(learner)) return null;
+    return usageOfLearner(learner, this.#tracker);
   }
 
   async close(): Promise<void> {
