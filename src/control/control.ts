@@ -16,6 +16,7 @@ import { Definitions } from "./definitions.ts";
 import { createDuties, type Duties } from "./duties.ts";
 import { DataCache } from "./data-cache.ts";
 import { logKeeper } from "./log-keeper.ts";
+import { LogArchiving } from "./log-archiving.ts";
 import { logIndexWatch } from "./log-index-watch.ts";
 import type { Machine } from "./machine.ts";
 import { holdsOnlyCopyOf } from "./only-copy.ts";
@@ -94,6 +95,7 @@ export function createControl(parts: ControlParts): Control {
   };
   const masks = new SecretMasks(openCredentials);
   const logIndexes = new LogIndexes();
+  const archiving = new LogArchiving(parts);
   const cache = new DataCache(parts, openCredentials);
   const { staging } = cache;
   const caches = pointCaches();
@@ -116,6 +118,8 @@ export function createControl(parts: ControlParts): Control {
       ...remains,
       tidyUp: async (run, ...rest) => {
         await cache.release(run.id);
+        const [areResultsStored] = rest;
+        if (areResultsStored) await archiving.request(run);
         await remains.tidyUp(run, ...rest);
       },
     },
@@ -144,11 +148,13 @@ export function createControl(parts: ControlParts): Control {
     start: async () => {
       await cache.open();
       await duties.start();
+      await archiving.start();
       cache.start(duties.scheduler);
     },
     stop: async () => {
       await cache.stop();
       await duties.stop();
+      await archiving.stop();
       await collecting[Symbol.asyncDispose]();
     },
   };

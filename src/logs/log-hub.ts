@@ -1,5 +1,5 @@
-import type { FileHandle } from "node:fs/promises";
-import { openRegularFile, watchLog } from "./log-file.ts";
+import { openStoredLog, type LogBytes } from "./archive/stored-log.ts";
+import { watchLog } from "./log-file.ts";
 import { serveLog, type LogPiece, type LogPlace } from "./served-log.ts";
 
 /** A log as its run has it at one moment. */
@@ -45,7 +45,7 @@ export class LogHub implements Disposable {
   #facts: LogFacts | null = null;
   #error: unknown = null;
   /** Held, so that a log that is set aside or shortened while it is read stays the one it was. Null until there is a file. */
-  #file: FileHandle | null = null;
+  #file: LogBytes | null = null;
   #reading: Promise<boolean> | null = null;
   /** Grows whenever the log may have. */
   #epoch = 0;
@@ -151,8 +151,8 @@ export class LogHub implements Disposable {
     return log.read(from, PIECE_BYTES);
   }
 
-  async #open(facts: LogFacts): Promise<FileHandle | null> {
-    const found = await openRegularFile(facts.path);
+  async #open(facts: LogFacts): Promise<LogBytes | null> {
+    const found = await openStoredLog(facts.path);
     if (found === null) return null;
     // Where the attempt's log was when it was looked for there may be another's by now.
     const now = await this.#source.look();

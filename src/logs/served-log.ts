@@ -1,6 +1,6 @@
-import type { FileHandle } from "node:fs/promises";
+import { openStoredLog, type LogBytes } from "./archive/stored-log.ts";
 import { droppedLine, readDropped, type DroppedPart } from "./dropped-part.ts";
-import { lastLines, openRegularFile } from "./log-file.ts";
+import { lastLines } from "./log-file.ts";
 import type { SecretMask } from "./secret-mask.ts";
 
 /** Where a log is, and what must be known of its run to give it away. */
@@ -49,7 +49,7 @@ const NO_LOG: ServedLog = {
 
 /** As it is now; a file that is not there yet, or is none, is an empty log. Dispose it when it is read no longer. */
 export async function openServedLog(place: LogPlace): Promise<ServedLog & AsyncDisposable> {
-  const file = await openRegularFile(place.path);
+  const file = await openStoredLog(place.path);
   if (file === null) {
     return { ...NO_LOG, [Symbol.asyncDispose]: async () => {} };
   }
@@ -63,7 +63,7 @@ export async function openServedLog(place: LogPlace): Promise<ServedLog & AsyncD
 }
 
 /** The same of a file that is open already and stays so; `fileBytes` is its size. */
-export async function serveLog(place: LogPlace, handle: FileHandle, fileBytes: number): Promise<ServedLog> {
+export async function serveLog(place: LogPlace, handle: LogBytes, fileBytes: number): Promise<ServedLog> {
   const log = new OpenLog(place, handle, fileBytes);
   await log.measure();
   return log;
@@ -71,12 +71,12 @@ export async function serveLog(place: LogPlace, handle: FileHandle, fileBytes: n
 
 class OpenLog implements ServedLog {
   readonly #place: LogPlace;
-  readonly #handle: FileHandle;
+  readonly #handle: LogBytes;
   readonly #fileBytes: number;
   #dropped: DroppedPart | null;
   sizeBytes = 0;
 
-  constructor(place: LogPlace, handle: FileHandle, fileBytes: number) {
+  constructor(place: LogPlace, handle: LogBytes, fileBytes: number) {
     this.#place = place;
     this.#handle = handle;
     this.#fileBytes = fileBytes;
