@@ -4,6 +4,7 @@ import type { RunView } from "../../src/contract/run.ts";
 import { isTerminal, type RunState } from "../../src/domain/run-state.ts";
 import { directoryManifest } from "../e2e/manifests.ts";
 import { Client } from "./client.ts";
+import { stretched } from "./patience.ts";
 import { hold, Violation } from "./violation.ts";
 import { CANARY, DEVICES, type World } from "./world.ts";
 import { witnessed } from "./witness.ts";
@@ -56,7 +57,7 @@ export class Iteration {
   readonly client: Client;
   readonly runs = new Map<string, KnownRun>();
   readonly #done = new Set<string>();
-  #deadlineMs = performance.now() + ARMED_LIMIT_MS;
+  #deadlineMs = performance.now() + stretched(ARMED_LIMIT_MS);
 
   constructor(name: string, world: World) {
     this.name = name;
@@ -66,7 +67,7 @@ export class Iteration {
 
   /** From here on the system has its time to get where the story wants it. */
   startPatience(areFaultsOver: boolean): void {
-    this.#deadlineMs = performance.now() + (areFaultsOver ? REST_LIMIT_MS : ARMED_LIMIT_MS);
+    this.#deadlineMs = performance.now() + stretched(areFaultsOver ? REST_LIMIT_MS : ARMED_LIMIT_MS);
   }
 
   async submit(label: string, zip: Uint8Array<ArrayBuffer>, wanted: Wanted, expected: RunState): Promise<KnownRun> {
@@ -197,7 +198,7 @@ export class Iteration {
 
   /** Waits for what nobody announces. */
   async until(invariant: number, what: () => Promise<string | null>): Promise<void> {
-    const deadlineMs = Math.min(this.#deadlineMs, performance.now() + REST_LIMIT_MS);
+    const deadlineMs = Math.min(this.#deadlineMs, performance.now() + stretched(REST_LIMIT_MS));
     for (;;) {
       const missing = await what();
       if (missing === null) return;

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Step } from "../../src/base/world.ts";
 import type { Arming } from "./arm.ts";
+import { stretched } from "./patience.ts";
 
 const START_LIMIT_MS = 30_000;
 const END_LIMIT_MS = 15_000;
@@ -104,7 +105,8 @@ export class Server {
 
 export async function within<T>(limitMs: number, what: string, work: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const limit = setTimeout(() => late.reject(new Error(`${what} within ${limitMs / 1000} s.`)), limitMs);
+  const allowedMs = stretched(limitMs);
+  const limit = setTimeout(() => late.reject(new Error(`${what} within ${allowedMs / 1000} s.`)), allowedMs);
   try {
     return await Promise.race([work, late.promise]);
   } finally {
