@@ -9,7 +9,7 @@ import type { Engine } from "../engines/engine.ts";
 import type { Environment, EnvironmentCatalogue } from "../environments/environment.ts";
 import { pointCaches } from "../metrics/points/chart.ts";
 import type { ChosenView } from "../staging/data-view.ts";
-import { LogIndexes } from "../logs/index/log-indexes.ts";
+import { LogIndexes } from "../logs/log-indexes.ts";
 import type { Store } from "../store/store.ts";
 import type { AttemptRules } from "./attempt-rules.ts";
 import { Definitions } from "./definitions.ts";
