@@ -21,8 +21,8 @@ export interface TemporaryFolder extends AsyncDisposable {
   readonly path: string;
 }
 
-export async function makeTemporaryFolder(name: string): Promise<TemporaryFolder> {
-  const path = await mkdtemp(join(tmpdir(), `trainyard-bench-${name}-`));
+export async function makeTemporaryFolder(name: string, within = tmpdir()): Promise<TemporaryFolder> {
+  const path = await mkdtemp(join(within, `trainyard-bench-${name}-`));
   const remove = async (): Promise<void> => rm(path, { recursive: true, force: true, maxRetries: 3 });
   return { path, [Symbol.asyncDispose]: remove };
 }

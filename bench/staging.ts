@@ -1,30 +1,28 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { readdir, rm } from "node:fs/promises";
+import { readdir, rm, statfs } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
+import { compileDownloadProcess } from "./compiled-product.ts";
 import { type Benchmark, interleave, pluck, type Side } from "./harness.ts";
-import {
-  awsSync,
-  type Cost,
-  type Downloader,
-  measureDownload,
-  rclone,
-  s3cmd,
-  type S3Place,
-  trainyard,
-} from "./peers/s3-tools.ts";
+import { answersPerSecond, type MemoryServer, startMemoryServer } from "./memory-server.ts";
+import { awsSync, type Cost, type Downloader, measureDownload, rclone, s3cmd, trainyard } from "./peers/s3-tools.ts";
+import { startRealS3, startRealSwift, type RealBucket } from "./real-stores.ts";
 import { atLeast, atMost, type Report } from "./report.ts";
 import { makeTemporaryFolder } from "./service.ts";
+import { measureCache } from "./staging-cache.ts";
 import { growthExponent, median, ratioOf } from "./statistics.ts";
 
 const PAIRS = { usual: 3, full: 8 };
+
+/** A server with what is asked of it, where it counts that. */
+type CountingServer = Pick<MemoryServer, "place" | "counts">;
 
 interface Shape {
   readonly name: string;
   readonly objects: number;
   readonly objectBytes: number;
 }
+
+type Named = Shape & { readonly bucket: string };
 
 /** Those of the goal, and smaller ones of the same kinds. */
 const SHAPES: Readonly<Record<"usual" | "full", readonly Shape[]>> = {
@@ -44,6 +42,13 @@ const SHAPES: Readonly<Record<"usual" | "full", readonly Shape[]>> = {
 
 const GROWTH = { usual: [1_000, 4_000], full: [1_000, 10_000, 100_000] };
 
+/** Of the bucket that is put into real servers, which take their time to be filled. */
+const REAL = { usual: { objects: 300, objectBytes: 4_000 }, full: { objects: 3_000, objectBytes: 4_000 } };
+
+/** Where there is memory for it, files go there: a disk is slower than all of these programs, and differently each time. */
+const MEMORY_FOLDER = "/dev/shm";
+const WORTH_USING_BYTES = 6e9;
+
 /** Tools that take minutes for many objects are measured with no more than this. */
 const PATIENCE_OBJECTS = { "s3cmd sync": 2_000, "aws s3 sync": 10_000 } as Readonly<Record<string, number>>;
 
@@ -60,9 +65,12 @@ interface Staged extends Cost {
  */
 export const staging: Benchmark = {
   name: "staging",
-  goal: "P5a: cold staging, beside rclone, aws s3 sync and s3cmd",
+  goal: "P5a: cold staging, beside rclone, aws s3 sync, s3cmd and the swift client; P5b: the cache",
   measure: async (report, { full }) => {
-    await using folder = await makeTemporaryFolder("staging");
+    await using folder = await makeTemporaryFolder("staging", await placeForFiles(report));
+    await using code = await makeTemporaryFolder("staging-code");
+    const program = await compileDownloadProcess(code.path);
+    const pairs = full ? PAIRS.full : PAIRS.usual;
     const shapes = full ? SHAPES.full : SHAPES.usual;
     const counts = full ? GROWTH.full : GROWTH.usual;
     const grown = counts.map((objects) => ({ name: `growth-${objects}`, objects, objectBytes: 100 }));
@@ -71,15 +79,25 @@ export const staging: Benchmark = {
       ...named.map(({ bucket, objects, objectBytes }) => `${bucket}:${objects}:${objectBytes}`),
       ...grown.map(({ name, objects, objectBytes }) => `${name}:${objects}:${objectBytes}`),
     ]);
-    const downloaders = installed(report);
+    await judgeServer(report, server, named);
+    const downloaders = installed(report, program);
     for (const shape of named) {
-      await compare(report, server, shape, downloaders, folder.path, full ? PAIRS.full : PAIRS.usual);
+      await compare(report, server, shape, downloaders, folder.path, pairs);
     }
+    for (const shape of named.slice(-2)) await measureCache(report, server, shape, folder.path);
+    const real = full ? REAL.full : REAL.usual;
+    await compareReal(report, real, folder.path, pairs, async () =>
+      startRealS3(report, real.objects, real.objectBytes, downloaders),
+    );
+    await compareReal(report, real, folder.path, pairs, async () =>
+      startRealSwift(report, real.objects, real.objectBytes, program),
+    );
     const points: { readonly n: number; readonly wallMs: number; readonly cpuMs: number }[] = [];
     for (const { name, objects } of grown) {
-      const sample = await sampleOnce(trainyard(), server, { bucket: name, objects }, folder.path, name);
+      const sample = await sampleOnce(trainyard(program), server, { bucket: name, objects }, folder.path, name);
       points.push({ n: objects, wallMs: sample.wallMs, cpuMs: sample.cpuMs });
       report.figure(`growth, ${objects} objects`, " ms", sample.wallMs);
+      report.figure(`growth, ${objects} objects, memory at most`, " MB", sample.rssMb);
     }
     for (const figure of ["wallMs", "cpuMs"] as const) {
       const exponent = growthExponent(points.map((point) => ({ n: point.n, value: point[figure] })));
@@ -88,8 +106,42 @@ export const staging: Benchmark = {
   },
 };
 
-function installed(report: Report): readonly Downloader[] {
-  return [trainyard(), rclone(4), rclone(32), awsSync(), s3cmd()].filter(({ name, version }) => {
+async function placeForFiles(report: Report): Promise<string> {
+  const free = await statfs(MEMORY_FOLDER)
+    .then(({ bavail, bsize }) => bavail * bsize)
+    .catch(() => 0);
+  const place = free >= WORTH_USING_BYTES ? MEMORY_FOLDER : tmpdir();
+  report.fact("files go to", place);
+  return place;
+}
+
+/** That it is the programs that are measured: what the server gives when nobody does anything with it. */
+async function judgeServer(report: Report, server: MemoryServer, shapes: readonly Named[]): Promise<void> {
+  for (const { name, bucket, objectBytes } of shapes) {
+    const path = `/${bucket}/train/class-0/000000.bin`;
+    const rate = await answersPerSecond(server.place.endpoint, path, objectBytes, 1000);
+    const isSmall = objectBytes <= 4000;
+    report.figure(`the server, ${name}`, isSmall ? " objects/s" : " MB/s", isSmall ? rate : (rate * objectBytes) / 1e6);
+  }
+}
+
+async function compareReal(
+  report: Report,
+  shape: { readonly objects: number; readonly objectBytes: number },
+  folder: string,
+  pairs: number,
+  start: () => Promise<RealBucket | undefined>,
+): Promise<void> {
+  await using bucket = await start();
+  if (bucket === undefined) return;
+  const name = `${bucket.name}, ${shape.objects} x ${shape.objectBytes / 1000} kB`;
+  const { place, downloaders } = bucket;
+  const server = { place, counts: async () => ({ list: 0, get: 0, range: 0, head: 0, other: 0, bytes: 0 }) };
+  await compare(report, server, { ...shape, name, bucket: place.bucket }, downloaders, folder, pairs);
+}
+
+function installed(report: Report, program: string): readonly Downloader[] {
+  return [trainyard(program), rclone(4), rclone(32), awsSync(), s3cmd()].filter(({ name, version }) => {
     if (version === "not here") report.leftOut(name, "it is not installed");
     else report.fact(name, version);
     return version !== "not here";
@@ -98,8 +150,8 @@ function installed(report: Report): readonly Downloader[] {
 
 async function compare(
   report: Report,
-  server: MemoryServer,
-  shape: Shape & { readonly bucket: string },
+  server: CountingServer,
+  shape: Named,
   all: readonly Downloader[],
   folder: string,
   pairs: number,
@@ -116,7 +168,7 @@ async function compare(
     report.samples(`${shape.name}, ${name}, CPU`, "ms", pluck(mine, "cpuMs"));
     report.samples(`${shape.name}, ${name}, memory at most`, "MB", pluck(mine, "rssMb"));
     const { listings = 0, gets = 0, others = 0 } = mine[0] ?? {};
-    report.fact(`${shape.name}, ${name}, requests`, `${listings} LIST + ${gets} GET + ${others} others`);
+    if (gets > 0) report.fact(`${shape.name}, ${name}, requests`, `${listings} LIST + ${gets} GET + ${others} others`);
   }
   const warm = pluck(samples[0] ?? [], "warmMs");
   report.samples(`${shape.name}, trainyard, started before`, "ms", warm);
@@ -131,7 +183,7 @@ async function compare(
 
 async function sampleOnce(
   downloader: Downloader,
-  server: MemoryServer,
+  server: CountingServer,
   { bucket, objects }: { readonly bucket: string; readonly objects: number },
   folder: string,
   name: string,
@@ -145,28 +197,4 @@ async function sampleOnce(
   if (files !== objects) throw new Error(`${downloader.name} has brought ${files} of ${objects} objects.`);
   await rm(target, { recursive: true });
   return { ...cost, listings: list, gets: get + range, others: head + other };
-}
-
-interface MemoryServer extends AsyncDisposable {
-  readonly place: Omit<S3Place, "bucket">;
-  /** What was asked for since the last call. */
-  counts(): Promise<Record<"list" | "get" | "range" | "head" | "other", number>>;
-}
-
-async function startMemoryServer(buckets: readonly string[]): Promise<MemoryServer> {
-  const program = join(import.meta.dirname, "memory-s3-server.ts");
-  const child = spawn(process.execPath, [program, ...buckets], { stdio: ["pipe", "pipe", "inherit"] });
-  const [port] = (await once(createInterface(child.stdout), "line")) as [string];
-  const endpoint = `http://127.0.0.1:${port}`;
-  return {
-    place: { endpoint, accessKeyId: "bench", secretAccessKey: "bench" },
-    counts: async () => {
-      const answer = await fetch(`${endpoint}/_counts`);
-      return (await answer.json()) as Record<"list" | "get" | "range" | "head" | "other", number>;
-    },
-    async [Symbol.asyncDispose]() {
-      child.stdin.end();
-      if (child.exitCode === null) await once(child, "exit");
-    },
-  };
 }

@@ -32,14 +32,14 @@ interface Command {
 export interface Cost {
   readonly [figure: string]: number;
   readonly wallMs: number;
-  /** Of ours without the start of Node and its reading of TypeScript, which a server has behind it; of others the same as `wallMs`. */
+  /** Of ours without the start of Node and the loading of its code, which a server has behind it; of others the same as `wallMs`. */
   readonly warmMs: number;
   readonly cpuMs: number;
   readonly rssMb: number;
 }
 
-export function trainyard(): Downloader {
-  const program = join(import.meta.dirname, "..", "download-process.ts");
+/** `program` is `bench/download-process.ts`, compiled. */
+export function trainyard(program: string): Downloader {
   return {
     name: "trainyard",
     version: process.version,
