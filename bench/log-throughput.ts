@@ -9,8 +9,8 @@ import { atLeast, atMost } from "./report.ts";
 import { makeTemporaryFolder, makeZip, shellManifest, startService, type Service } from "./service.ts";
 import { ratioOf } from "./statistics.ts";
 
-const LINES = { usual: 20_000_000, full: 60_000_000 };
-const PAIRS = { usual: 4, full: 12 };
+const LINES = { usual: 10_000_000, full: 60_000_000 };
+const PAIRS = { usual: 3, full: 12 };
 
 /** P6b: how fast a program writes its log as a run, beside `tee` to a file; and what a follower that stops reading costs. */
 export const logThroughput: Benchmark = {
