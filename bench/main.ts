@@ -15,6 +15,7 @@ import { Report } from "./report.ts";
 import { staging } from "./staging.ts";
 import { startUp } from "./start-up.ts";
 import { taxOnTraining } from "./tax-on-training.ts";
+import { trivialCounts } from "./trivial-counts.ts";
 import { trivialRuns } from "./trivial-runs.ts";
 
 const BENCHMARKS: readonly Benchmark[] = [
@@ -22,6 +23,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   endToState,
   durableSubmits,
   trivialRuns,
+  trivialCounts,
   startUp,
   commandLine,
   taxOnTraining,
