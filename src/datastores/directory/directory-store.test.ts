@@ -6,6 +6,7 @@ import { text as textOf } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { collect, describeDataStore } from "../conformance.ts";
+import { compareKeys } from "../key-path.ts";
 import { openDirectoryStore } from "./directory-store.ts";
 import { partName } from "./unfinished-parts.ts";
 import { text } from "../../../test/fixtures/text-content.ts";
@@ -207,4 +208,24 @@ test("a bucket that is not there is told with its place, and with the name that 
   } finally {
     await rm(root, { recursive: true });
   }
+});
+
+test("objects of one new folder that are put together are all there, in a folder that is made once", async () => {
+  await using bundle = await setUp();
+  const store = openDirectoryStore({ root: bundle.root, bucket: "new", create: true });
+  const keys = Array.from({ length: 8 }, (_, index) => `run/learner-${index % 2}/log-${index}`);
+  const put = async (key: string) => store.put(key, { kind: "bytes", bytes: Buffer.from(key) }, live, null);
+  const objects = await Promise.all(keys.map(put));
+  const listed = [];
+  for await (const object of store.list("", live)) listed.push(object);
+  expect(listed).toEqual(objects.toSorted((one, other) => compareKeys(one.key, other.key)));
+});
+
+test("a folder that was removed between two puts is made again", async () => {
+  await using bundle = await setUp();
+  const store = openDirectoryStore({ root: bundle.root, bucket: "new", create: true });
+  const put = async (key: string) => store.put(key, { kind: "bytes", bytes: Buffer.from(key) }, live);
+  await put("run/first");
+  await rm(join(bundle.root, "new", "run"), { recursive: true });
+  expect(await put("run/second")).toMatchObject({ key: "run/second" });
 });

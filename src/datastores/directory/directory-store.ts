@@ -14,7 +14,7 @@ import { RemoteError } from "../remote-error.ts";
 import { type Found, walkFolder } from "../walk-folder.ts";
 import { resolveObject } from "./resolve-object.ts";
 import { removeParts } from "./unfinished-parts.ts";
-import { isPlainFolder, writeObject } from "./write-object.ts";
+import { isPlainFolder, ObjectWriter } from "./write-object.ts";
 
 export interface DirectoryStoreOptions {
   /** The folder that holds the buckets; it must exist. */
@@ -54,8 +54,8 @@ export class DirectoryStore implements DataStore, FileBacked, KeepsRemains {
   readonly #root: string;
   readonly #path: string;
   readonly #create: boolean;
-  /** The bucket's real path, found by the first put for those that follow it, until one fails. */
-  #target: string | null = null;
+  /** Into the bucket that the first put has found or made, for those that follow it, until one fails. */
+  #target: Promise<ObjectWriter> | null = null;
 
   /** Use `openDirectoryStore`, which checks the name. */
   constructor(root: string, bucket: string, create: boolean, label: string) {
@@ -110,7 +110,7 @@ export class DirectoryStore implements DataStore, FileBacked, KeepsRemains {
     }
   }
 
-  async put(key: string, content: Content, signal: AbortSignal): Promise<StoredObject> {
+  async put(key: string, content: Content, signal: AbortSignal, known?: StoredObject | null): Promise<StoredObject> {
     signal.throwIfAborted();
     const path = keyToPath(key);
     if (path.kind !== "file") {
@@ -118,11 +118,12 @@ export class DirectoryStore implements DataStore, FileBacked, KeepsRemains {
       throw new RemoteError("invalid", `The key '${key}' ${reason}.`, { retryable: false });
     }
     try {
-      this.#target ??= (await this.#findBucket()) ?? (await this.#makeBucket());
-      const bucket = this.#target;
-      const same = await this.#holds(bucket, path.path, content, signal);
-      if (!same) await writeObject(bucket, path.path, content, signal);
-      return describeFile(key, await stat(join(bucket, path.path), { bigint: true }));
+      const writer = await (this.#target ??= this.#openTarget());
+      const same = known !== null && (await this.#holds(writer.bucket, path.path, content, signal));
+      const facts = same
+        ? await stat(join(writer.bucket, path.path), { bigint: true })
+        : await writer.write(path.path, content, signal);
+      return describeFile(key, facts);
     } catch (error) {
       this.#target = null;
       signal.throwIfAborted();
@@ -185,6 +186,10 @@ export class DirectoryStore implements DataStore, FileBacked, KeepsRemains {
       if (code === "ENOENT" || code === "ENOTDIR") throw this.#bucketMissing(await this.#absence(), error);
       throw fileTrouble(error, `The ${this.label} cannot be opened`);
     }
+  }
+
+  async #openTarget(): Promise<ObjectWriter> {
+    return new ObjectWriter((await this.#findBucket()) ?? (await this.#makeBucket()));
   }
 
   async #makeBucket(): Promise<string> {

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
+import type { BigIntStats } from "node:fs";
 import { type FileHandle, lstat, realpath } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { mkdir, open, rename, rm } from "../../base/world-files.ts";
 import { syncFolder } from "../../base/sync-folder.ts";
 import { readContent, readPieces, sizeOf } from "../content.ts";
@@ -9,49 +11,96 @@ import { codeOf } from "../file-trouble.ts";
 import { RemoteError } from "../remote-error.ts";
 import { partName } from "./unfinished-parts.ts";
 
-/**
- * Makes `path` in the bucket hold the content, durably and at once: written under a hidden name, synced, read back and
- * compared, renamed, and the folders synced. Whoever dies on the way leaves at most a hidden file.
- */
-export async function writeObject(bucket: string, path: string, content: Content, signal: AbortSignal): Promise<void> {
-  const changed = await makeFolders(bucket, path);
-  // In the bucket itself rather than beside the object: a long name stays within what a file system takes.
-  const part = join(bucket, partName(path));
-  try {
-    await writePart(part, content, signal);
-    signal.throwIfAborted();
-    await rename(part, join(bucket, path));
-  } catch (error) {
-    await rm(part, { force: true });
-    throw error;
+/** Writes objects into one bucket, a folder by its real path. All may be called at once. */
+export class ObjectWriter {
+  readonly bucket: string;
+  /** Folders of the bucket that are there, real and durable, or are about to be; by their paths. */
+  readonly #folders = new Map<string, Promise<void>>();
+  /** Syncs of folders that have not begun yet: who has changed the folder by then shares them. */
+  readonly #syncs = new Map<string, Promise<void>>();
+
+  constructor(bucket: string) {
+    this.bucket = bucket;
   }
-  // All before it is told, in whatever order the disk likes best.
-  await Promise.all(changed.map(syncFolder));
+
+  /**
+   * Makes `path` in the bucket hold the content, durably and at once: written under a hidden name, synced, read back and
+   * compared, renamed, and the folders synced. Whoever dies on the way leaves at most a hidden file. Gives what the file
+   * system says of the object.
+   */
+  async write(path: string, content: Content, signal: AbortSignal): Promise<BigIntStats> {
+    const target = join(this.bucket, path);
+    // In the bucket itself rather than beside the object: a long name stays within what a file system takes.
+    const part = join(this.bucket, partName(path));
+    try {
+      // Together, since both wait for the disk; a folder that is refused ends the writing.
+      const refused = new AbortController();
+      const ready = this.#ready(dirname(target), path);
+      ready.catch((error: unknown) => refused.abort(error));
+      const writing = writePart(part, content, AbortSignal.any([signal, refused.signal]));
+      const [written, made] = await Promise.allSettled([writing, ready]);
+      if (made.status === "rejected") throw made.reason;
+      if (written.status === "rejected") throw written.reason;
+      signal.throwIfAborted();
+      await this.#show(part, target, path);
+      return written.value;
+    } catch (error) {
+      await rm(part, { force: true });
+      throw error;
+    }
+  }
+
+  async #show(part: string, target: string, path: string): Promise<void> {
+    try {
+      await rename(part, target);
+    } catch (error) {
+      if (codeOf(error) !== "ENOENT") throw error;
+      // Somebody has removed the folder since it was made.
+      this.#folders.clear();
+      await this.#ready(dirname(target), path);
+      await rename(part, target);
+    }
+    await this.#sync(dirname(target));
+  }
+
+  /**
+   * Sees to it that the folder is a real one of the bucket, and durable: once for all its objects, and after a failure
+   * again. Step by step from the bucket on, because making all at one go would follow a link out of it.
+   */
+  async #ready(folder: string, path: string): Promise<void> {
+    if (folder === this.bucket) return;
+    const known = this.#folders.get(folder);
+    if (known !== undefined) return known;
+    const ready = this.#ready(dirname(folder), path).then(async () => {
+      await makeFolder(folder, path);
+      // Also of one that was there: a server that died may have made it and not come to this.
+      await this.#sync(dirname(folder));
+    });
+    this.#folders.set(folder, ready);
+    ready.catch(() => this.#folders.delete(folder));
+    return ready;
+  }
+
+  async #sync(folder: string): Promise<void> {
+    const waiting = this.#syncs.get(folder);
+    if (waiting !== undefined) return waiting;
+    // Begun in the next turn, so that those whose renaming ends in this one come in time.
+    const sync = setImmediate().then(async () => {
+      this.#syncs.delete(folder);
+      await syncFolder(folder);
+    });
+    this.#syncs.set(folder, sync);
+    return sync;
+  }
 }
 
-/**
- * The folders on the way to `path`, each a real folder of the bucket: made step by step, because making them at one go
- * would follow a link out of the bucket. Gives the folders that hold a new name afterwards, the outermost first.
- */
-async function makeFolders(bucket: string, path: string): Promise<string[]> {
-  const folder = dirname(join(bucket, path));
-  if (await isPlainFolder(folder)) return [folder];
-  const changed: string[] = [];
-  let current = bucket;
-  for (const name of path.split("/").slice(0, -1)) {
-    const parent = current;
-    current = join(parent, name);
-    const made = await mkdir(current).then(
-      () => true,
-      (error: unknown) => {
-        if (codeOf(error) === "EEXIST") return false;
-        throw error;
-      },
-    );
-    if (made) changed.push(parent);
-    else await requireFolder(current, path);
+async function makeFolder(folder: string, path: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw error;
+    await requireFolder(folder, path);
   }
-  return [...changed, folder];
 }
 
 /** Whether the path is a folder and no part of it a link. */
@@ -73,7 +122,7 @@ async function requireFolder(folder: string, path: string): Promise<void> {
   );
 }
 
-async function writePart(part: string, content: Content, signal: AbortSignal): Promise<void> {
+async function writePart(part: string, content: Content, signal: AbortSignal): Promise<BigIntStats> {
   const hash = createHash("md5");
   await using file = await open(part, "wx+", 0o644);
   for await (const piece of readContent(content, signal)) {
@@ -86,6 +135,7 @@ async function writePart(part: string, content: Content, signal: AbortSignal): P
   if (!readBack.digest().equals(hash.digest())) {
     throw new RemoteError("corrupted", `What was written for '${part}' reads back differently.`, { retryable: true });
   }
+  return file.stat({ bigint: true });
 }
 
 async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
