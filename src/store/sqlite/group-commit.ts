@@ -1,5 +1,7 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { CompiledQuery } from "kysely";
 import type { Kysely, Transaction } from "kysely";
+import { CommitPace } from "./commit-pace.ts";
 import type { Tables } from "./tables.ts";
 
 /** So that one commit never keeps the readers waiting for long. */
@@ -17,8 +19,8 @@ interface Write {
 }
 
 /**
- * Gathers the writes that arrive during one turn of the event loop into one transaction, so that they share one
- * sync of the disk:
+ * Gathers the writes that arrive during one turn of the event loop, and in a crowd during a few milliseconds, into one
+ * transaction, so that they share one sync of the disk:
  *
  *   begin;  savepoint, write 1, release;  savepoint, write 2, release;  …;  commit (the sync);  then tell all
  *
@@ -27,6 +29,7 @@ interface Write {
  */
 export class GroupCommit {
   readonly #db: Kysely<Tables>;
+  readonly #pace = new CommitPace();
   #waiting: Write[] = [];
   /** Set while somebody drains the queue; resolves when it is empty. */
   #draining: Promise<void> | null = null;
@@ -51,7 +54,11 @@ export class GroupCommit {
   async #drain(): Promise<void> {
     while (this.#waiting.length > 0) {
       await new Promise((resolve) => setImmediate(resolve));
+      const pauseMs = this.#pace.pauseMs(performance.now());
+      if (pauseMs >= 1) await delay(pauseMs);
+      const startedMs = performance.now();
       await this.#commit(this.#waiting.splice(0, WRITES_PER_COMMIT));
+      this.#pace.note(startedMs, performance.now());
     }
     this.#draining = null;
   }
