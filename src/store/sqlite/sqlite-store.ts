@@ -12,6 +12,7 @@ import { listRuns } from "./run-pages.ts";
 import { runOfRow } from "./run-rows.ts";
 import { deleteRun, insertRun, saveCredentials, saveRun } from "./run-writes.ts";
 import { translateSqliteError } from "./sqlite-trouble.ts";
+import { TokenMemory } from "./token-memory.ts";
 import type { Tables } from "./tables.ts";
 
 /** The store of one machine, in one file. Nothing else may write to the file meanwhile (`home-lock.ts`). */
@@ -20,6 +21,7 @@ export class SqliteStore implements Store {
   readonly #path: string;
   readonly #clock: Clock;
   readonly #commits: GroupCommit;
+  readonly #tokens = new TokenMemory();
   #closing: Promise<void> | null = null;
 
   constructor(db: Kysely<Tables>, path: string, clock: Clock) {
@@ -136,27 +138,34 @@ export class SqliteStore implements Store {
     });
   }
 
-  saveToken({ sha256, account, name, createdAt }: TokenRecord): Promise<void> {
-    return this.#write(async (db) => {
-      await db
-        .deleteFrom("token")
-        .where("account", "=", account)
-        .where("name", "=", name)
-        .where("sha256", "<>", sha256)
-        .execute();
-      await db
-        .insertInto("token")
-        .values({ sha256, account, name, created_at: createdAt.getTime() })
-        .onConflict((conflict) => conflict.column("sha256").doUpdateSet({ account, name }))
-        .execute();
-    });
+  async saveToken({ sha256, account, name, createdAt }: TokenRecord): Promise<void> {
+    this.#tokens.forgetAll();
+    try {
+      await this.#write(async (db) => {
+        await db
+          .deleteFrom("token")
+          .where("account", "=", account)
+          .where("name", "=", name)
+          .where("sha256", "<>", sha256)
+          .execute();
+        await db
+          .insertInto("token")
+          .values({ sha256, account, name, created_at: createdAt.getTime() })
+          .onConflict((conflict) => conflict.column("sha256").doUpdateSet({ account, name }))
+          .execute();
+      });
+    } finally {
+      this.#tokens.forgetAll();
+    }
   }
 
   findToken(sha256: string): Promise<TokenRecord | undefined> {
-    return this.#read(async (db) => {
-      const row = await db.selectFrom("token").selectAll().where("sha256", "=", sha256).executeTakeFirst();
-      return row && { sha256, account: row.account, name: row.name, createdAt: new Date(row.created_at) };
-    });
+    return this.#tokens.find(sha256, () =>
+      this.#read(async (db) => {
+        const row = await db.selectFrom("token").selectAll().where("sha256", "=", sha256).executeTakeFirst();
+        return row && { sha256, account: row.account, name: row.name, createdAt: new Date(row.created_at) };
+      }),
+    );
   }
 
   close(): Promise<void> {
