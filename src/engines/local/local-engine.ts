@@ -111,15 +111,14 @@ class LocalEngine implements Engine, ResourceMeter {
 
   async observe(handle: Handle): Promise<Observation> {
     const learner = fromHandle(handle);
-    const ended = await this.#readEnding(learner);
+    const ended = this.#readEnding(learner);
     if (ended !== null) return ended;
     if (learner.bootId !== this.#bootId) {
       return { status: "lost", reason: "the machine was restarted while it ran" };
     }
     if (isShimAlive(learner)) return { status: "running" };
     // The shim may have written its record and ended between the first look at the record and the look at the process.
-    const recorded = await this.#readEnding(learner);
-    return recorded ?? { status: "lost", reason: "it left no record of its end" };
+    return this.#readEnding(learner) ?? { status: "lost", reason: "it left no record of its end" };
   }
 
   async waitForEnd(handle: Handle, signal: AbortSignal): Promise<Ending> {
@@ -178,7 +177,7 @@ class LocalEngine implements Engine, ResourceMeter {
   async #departNow(learner: LearnerHandle, deadlineMs: () => number): Promise<Ending | null> {
     // After a restart of the machine nothing of it can be left, and its numbers mean other processes.
     const ranOutOfMemory = learner.bootId === this.#bootId && (await this.#clear(learner, deadlineMs));
-    const recorded = await this.#readEnding(learner);
+    const recorded = this.#readEnding(learner);
     const end =
       recorded?.status === "exited" && recorded.exitCode !== 0 && ranOutOfMemory
         ? { ...recorded, outOfMemory: true }
@@ -203,8 +202,8 @@ class LocalEngine implements Engine, ResourceMeter {
     return ranOutOfMemory;
   }
 
-  async #readEnding(learner: LearnerHandle): Promise<Ending | null> {
-    const end = await readEnd(recordPrefix(learner.directory, learner.attempt));
+  #readEnding(learner: LearnerHandle): Ending | null {
+    const end = readEnd(recordPrefix(learner.directory, learner.attempt));
     return end === null ? null : { status: "exited", signal: null, ...end };
   }
 }

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, readSync, readdirSync, type Stats, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, readSync, readdirSync, type Stats, statSync } from "node:fs";
 
 /** One process as the kernel tells of it. `pid` and `startTime` together name it for good: a pid alone is used again. */
 export interface ProcessStat {
@@ -46,6 +46,11 @@ export function readProcess(pid: number): ProcessStat | null {
 /** Whether the process is over, though its parent may not have asked for its end yet. */
 export function isDead({ state, threads }: Pick<ProcessStat, "state" | "threads">): boolean {
   return (state === "Z" || state === "X") && threads <= 1;
+}
+
+/** Whether some process has this pid now, a dead one that nobody has collected included. */
+export function isThere(pid: number): boolean {
+  return existsSync(`/proc/${pid}`);
 }
 
 export function listPids(): number[] {

@@ -1,4 +1,4 @@
-import { readFile, stat } from "node:fs/promises";
+import { constants, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { writeFile } from "../../base/world-files.ts";
 
@@ -45,8 +45,8 @@ function memoryRecord(prefix: string): string {
 }
 
 /** `unfinished`: somebody has taken the attempt and not yet, or never, finished the line that says who. */
-export async function readClaim(prefix: string): Promise<Claim | "unfinished" | null> {
-  const text = await readIfPresent(`${prefix}.pid`);
+export function readClaim(prefix: string): Claim | "unfinished" | null {
+  const text = readIfPresent(`${prefix}.pid`);
   if (text === null) return null;
   const match = /^(\d+) (\d+) ([0-9a-f-]+)(?: (\S+) (\S+))?\n$/.exec(text);
   if (match === null) return "unfinished";
@@ -55,21 +55,27 @@ export async function readClaim(prefix: string): Promise<Claim | "unfinished" | 
 }
 
 /** Null as long as the shim has not recorded the end completely. */
-export async function readEnd(prefix: string): Promise<EndRecord | null> {
+export function readEnd(prefix: string): EndRecord | null {
   const path = endRecord(prefix);
-  const text = await readIfPresent(path);
+  const text = readIfPresent(path);
   const match = text === null ? null : /^(\d{1,3})\n$/.exec(text);
   if (match === null) return null;
   const exitCode = Number(match[1]);
-  const outOfMemory = exitCode !== 0 && (await readIfPresent(memoryRecord(prefix))) !== null;
-  return { exitCode, endedAt: (await stat(path)).mtime, outOfMemory };
+  const outOfMemory = exitCode !== 0 && readIfPresent(memoryRecord(prefix)) !== null;
+  return { exitCode, endedAt: statSync(path).mtime, outOfMemory };
 }
 
-async function readIfPresent(path: string): Promise<string | null> {
+/**
+ * Synchronous: for a line on the disk that the database is on as well, a way through Node's thread pool and back costs many times the read
+ * itself. A pipe that the program has put in its place is opened without waiting for somebody at its other end, and holds no line.
+ */
+function readIfPresent(path: string): string | null {
   try {
-    return await readFile(path, "latin1");
+    return readFileSync(path, { encoding: "latin1", flag: constants.O_RDONLY | constants.O_NONBLOCK });
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "ENOENT") return null;
+    if (code === "EAGAIN") return "";
     throw error;
   }
 }

@@ -79,7 +79,7 @@ export async function findClaim(directory: string, attempt: number, clock: Clock
   const prefix = recordPrefix(directory, attempt);
   const deadlineMs = clock.monotonicMs() + UNFINISHED_PATIENCE_MS;
   for (;;) {
-    const claim = await readClaim(prefix);
+    const claim = readClaim(prefix);
     if (claim !== "unfinished") return claim;
     if (clock.monotonicMs() >= deadlineMs) {
       // Whether its program ran cannot be known, so the attempt must not be started again.
