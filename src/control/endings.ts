@@ -81,7 +81,7 @@ function nameLearner(outcome: RunOutcome & { readonly state: "failed" }, learner
   return { state: "failed", failure: { ...failure, learner, message: `Learner ${learner}: ${failure.message}` } };
 }
 
-function isSuccess(ending: Ending): boolean {
+export function isSuccess(ending: Ending): boolean {
   return ending.status === "exited" && ending.exitCode === 0 && ending.signal === null;
 }
 

@@ -12,7 +12,12 @@ export async function layOut(directory: RunDirectory, run: Run): Promise<void> {
   const emptied = [code, data, results, state, userHome, temporary];
   if (!isNew) for (const folder of emptied) await removeTree(folder);
   const learners = learnersOf(run).map((learner) => learnerDirectory(directory, learner));
-  const folders = [...emptied, checkpoints, ...learners, join(state, "logs", "tb")];
+  const folders = [...emptied, checkpoints, ...learners, ...stateFolders(directory)];
   // At once: each is a way to another thread and back, which the start of the program waits for.
   await Promise.all(folders.map(async (folder) => mkdir(folder, { recursive: true })));
+}
+
+/** Where programs of 2017 write their summaries, the outer one first. */
+export function stateFolders({ state }: RunDirectory): readonly string[] {
+  return [join(state, "logs"), join(state, "logs", "tb")];
 }

@@ -1,7 +1,17 @@
 import { once } from "node:events";
 import { unmountBelow } from "../base/mounts.ts";
-import { rm } from "../base/world-files.ts";
+import { rm, rmdir } from "../base/world-files.ts";
 import { spawn } from "../base/world-processes.ts";
+
+/** Removes a folder where it is empty and nothing is mounted on it, which the kernel itself sees to; tells whether it is gone. */
+export async function removeEmpty(folder: string): Promise<boolean> {
+  try {
+    await rmdir(folder);
+    return true;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "ENOENT";
+  }
+}
 
 /**
  * Removes a folder that a program has filled. What is mounted in it is taken away first, by us or by a program that

@@ -11,6 +11,7 @@ import {
 } from "../datastores/datastore.ts";
 import type { DataStores } from "../datastores/data-stores.ts";
 import { RemoteError } from "../datastores/remote-error.ts";
+import { forEachConcurrently } from "../datastores/concurrently.ts";
 import { uploadTree } from "../datastores/upload-tree.ts";
 import type { Run, StoredResults } from "../domain/run.ts";
 import { isRunId } from "../domain/run-id.ts";
@@ -18,7 +19,8 @@ import type { Credentials } from "../domain/training-spec.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Definitions } from "./definitions.ts";
 import { messageOf } from "./failures.ts";
-import { removeTree } from "./remove-tree.ts";
+import { stateFolders } from "./lay-out.ts";
+import { removeEmpty, removeTree } from "./remove-tree.ts";
 import { MARKER, resultFolders, SIDE_FOLDER } from "./result-layout.ts";
 import { learnerDirectory, learnersOf, runDirectory, TRAINING_LOG, type RunDirectory } from "./run-directory.ts";
 import type { ServiceLog } from "./service-log.ts";
@@ -112,16 +114,26 @@ async function keepContent(
     unreadFiles += report.unreadCount;
     skipped.push(...report.skipped.map(({ path: name, reason }) => `'${name}' was not stored: ${reason}.`));
   }
-  const putOne = async (key: string, content: Content): Promise<void> => {
+  const putOne = async (key: string, content: Content, aborted: AbortSignal): Promise<void> => {
     const known = listed === null ? undefined : (listed.get(key) ?? null);
-    const { sizeBytes } = await store.put(key, content, signal, known);
+    const { sizeBytes } = await store.put(key, content, aborted, known);
     count.objects += 1;
     count.sizeBytes += sizeBytes;
   };
   const log = join(learnerDirectory(directory, 1), TRAINING_LOG);
   const facts = await stat(log).catch(() => null); // A run that never came so far has none.
-  if (facts !== null) await putOne(`${run.id}/${TRAINING_LOG}`, { kind: "file", path: log, sizeBytes: facts.size });
-  await putOne(`${run.id}/_submitted_code/model.zip`, await parts.definitions.contentOf(run));
+  const single = new Map<string, Content>();
+  single.set(`${run.id}/_submitted_code/model.zip`, await parts.definitions.contentOf(run));
+  if (facts !== null) single.set(`${run.id}/${TRAINING_LOG}`, { kind: "file", path: log, sizeBytes: facts.size });
+  const each = async function* () {
+    yield* single;
+  };
+  await forEachConcurrently(
+    each,
+    single.size,
+    async ([key, content], aborted) => putOne(key, content, aborted),
+    signal,
+  );
   const warnings = [...limited(skipped, skippedCount), ...limited([...aside].map(movedAside), aside.size)];
   if (unreadFiles > 0) warnings.push(`Files that could not be read are kept on the server in ${directory.root}.`);
   return { ...count, warnings, unreadFiles };
@@ -177,7 +189,8 @@ export async function tidyUp(directory: RunDirectory, areResultsStored: boolean,
   if (areResultsStored && !leftBehind) folders.push(directory.code);
   // Every run has one, so as the last to go it tells that the others have gone.
   folders.push(directory.userHome);
-  for (const folder of folders) await removeTree(folder);
+  if (areResultsStored) for (const folder of stateFolders(directory).toReversed()) await removeEmpty(folder);
+  for (const folder of folders) if (!(await removeEmpty(folder))) await removeTree(folder);
 }
 
 /** Ids of the runs whose folders are not tidied up to the end: those that live, and those whose server died over it. */

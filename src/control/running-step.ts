@@ -2,7 +2,7 @@ import type { Run } from "../domain/run.ts";
 import { endAttempt } from "./attempt-end.ts";
 import { failureContext, type Carried, type StepParts } from "./carried.ts";
 import { accompany } from "./companion.ts";
-import { awaitEndings, outcomeOfEndings } from "./endings.ts";
+import { awaitEndings, isSuccess, outcomeOfEndings } from "./endings.ts";
 import { messageOf, type FailureContext } from "./failures.ts";
 import { insist } from "./insist.ts";
 import { learnersOf } from "./run-directory.ts";
@@ -24,7 +24,10 @@ export async function awaitEnd(parts: StepParts, run: Run, carried: Carried, shu
     const endings = await awaitEndings(engine, run.handles, () => clock.now(), onFailure, shutdown);
     // Read again: the wish to stop, or the time limit, may have come while we waited.
     const latest = await book.get(run.id);
-    const tails = await Promise.all(learnersOf(run).map(async (learner) => remains.logTail(run, learner)));
+    const tails =
+      endings.every(({ ending }) => isSuccess(ending)) && latest.limitReached === null
+        ? []
+        : await tailsOf(remains, run);
     const contextOf = (learner: number): FailureContext => failureContext(run, tails[learner - 1] ?? []);
     const outcome =
       latest.limitReached === null
@@ -36,6 +39,10 @@ export async function awaitEnd(parts: StepParts, run: Run, carried: Carried, shu
     over.abort(new Error("The program has ended."));
     await beside;
   }
+}
+
+async function tailsOf(remains: StepParts["remains"], run: Run): Promise<readonly (readonly string[])[]> {
+  return Promise.all(learnersOf(run).map(async (learner) => remains.logTail(run, learner)));
 }
 
 /** Asks every learner to end, and insists after the grace; tried again until it is done or the run is carried no longer. */

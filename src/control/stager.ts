@@ -1,6 +1,7 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { readdir } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { mkdir, symlink, writeFile } from "../base/world-files.ts";
+import { mkdir, symlink, writeFileSync } from "../base/world-files.ts";
 import { readBootId } from "../base/boot-id.ts";
 import { formatBytes } from "../base/byte-size.ts";
 import type { ArchiveLimits } from "../archive/archive-limits.ts";
@@ -47,14 +48,22 @@ export async function stage(
   const directory = runDirectory(parts.home, run.id);
   const marker = stagedMarker(directory, run.attempt);
   const bootId = await readBootId();
-  if ((await readFile(marker, "utf8").catch(() => null)) === bootId) return showAgain(parts, run, directory);
+  if (readMarker(marker) === bootId) return showAgain(parts, run, directory);
   if (run.spec.data !== null) await releaseData(parts, run.id);
   await layOut(directory, run);
   await stageCode(parts, run, directory, signal);
   await stageData(parts, run, credentials, directory, signal);
-  await linkData(directory);
+  if (run.spec.data !== null) await linkData(directory);
   if (run.spec.checkpoints === "bucket") await stageCheckpoints(parts, run, credentials, directory, signal);
-  await writeFile(marker, bootId);
+  writeFileSync(marker, bootId);
+}
+
+function readMarker(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return null; // Not staged yet, or not readable: laid out anew.
+  }
 }
 
 /** A server that was started in another mount namespace does not see the mounts of the one before. */
