@@ -85,8 +85,11 @@ export interface Control extends Pick<Duties, "runs" | "start" | "stop"> {
 export function createControl(parts: ControlParts): Control {
   const { home, store, log } = parts;
   const definitions = new Definitions(home, store);
+  // Most runs of an installation without object stores have none, and nothing need not be kept secret.
   const sealCredentials = (runId: string, credentials: Credentials): string =>
-    parts.keyring.seal(JSON.stringify(credentials), runId);
+    credentials.data === null && credentials.results === null
+      ? ""
+      : parts.keyring.seal(JSON.stringify(credentials), runId);
   const openCredentials = async (runId: string): Promise<Credentials> => {
     const sealed = await store.findSealedCredentials(runId);
     return sealed === undefined

@@ -16,7 +16,7 @@ export interface RunEvent {
 
 export type NewRunEvent = Pick<RunEvent, "type" | "message">;
 
-/** A submission as it enters. `sealedCredentials` is an envelope made by `access`; the store never sees inside. */
+/** A submission as it enters. `sealedCredentials` is an envelope made by `access`, empty where there are none; the store never sees inside. */
 export interface NewRun {
   readonly run: Run;
   readonly sealedCredentials: string;

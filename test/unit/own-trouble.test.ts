@@ -195,6 +195,7 @@ test("an attempt whose claim nobody can read ends as failed, and its other learn
 test("credentials that cannot be opened any more end a run that is storing, and name the reason", async () => {
   let isReplaced = false;
   await using bundle = await controlBundle({
+    database: () => ({ findSealedCredentials: async () => '{"data":null,"results":null}' }),
     unseal: (envelope) => {
       if (isReplaced) throw secretUnreadable("a run", "the key was replaced");
       return envelope;
@@ -209,6 +210,16 @@ test("credentials that cannot be opened any more end a run that is storing, and 
     cause: "results_not_stored",
     message: expect.stringContaining("key was replaced"),
   });
+});
+
+test("a run without credentials is stored though the key was replaced", async () => {
+  const unseal = (): never => {
+    throw secretUnreadable("a run", "the key was replaced");
+  };
+  await using bundle = await controlBundle({ unseal });
+  const { id } = await bundle.submit();
+  expect(await bundle.untilEnded(id)).toMatchObject({ state: "completed" });
+  expect(await bundle.store.findSealedCredentials(id)).toBeUndefined();
 });
 
 test("a program that removes its own log folder ends like any other", async () => {
