@@ -16,7 +16,7 @@ export const COVERED: Readonly<Record<string, Covered>> = {
   "src/control/scheduler.ts": covered("src/control/scheduler.test.ts"),
   "src/control/waiting-queue.ts": covered("src/control/waiting-queue.test.ts", "src/control/scheduler.test.ts"),
   "src/control/retention-decision.ts": covered("src/control/retention-decision.test.ts"),
-  "src/control/retention.ts": covered("test/unit/retention.test.ts"),
+  "src/control/retention.ts": covered("src/control/retention.test.ts", "test/unit/retention.test.ts"),
   "src/control/retry-decision.ts": covered("src/control/retry-decision.test.ts"),
   "src/control/trash.ts": covered("src/control/trash.test.ts", "test/unit/removal.test.ts"),
   "src/control/trusted-time.ts": covered("src/control/trusted-time.test.ts"),
