@@ -102,8 +102,8 @@ async function killFromOutside({ tally, ...parts }: Parts, mostEach: number): Pr
   tally.told(OUTSIDE, performance.now() - startedMs);
 }
 
-async function timeRecovery({ tally, place, program, zip }: Parts, endedRuns: number): Promise<void> {
-  tally.recovered(await measureRecovery(place, program, zip, endedRuns));
+async function timeRecovery({ tally, place, zip }: Parts, endedRuns: number): Promise<void> {
+  tally.recovered(await measureRecovery(place, zip, endedRuns));
 }
 
 function plansFor(wanted: { at?: string; deep: boolean; plant: string }): (story: Story) => Iterable<Plan> {

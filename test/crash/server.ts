@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -12,7 +13,7 @@ const END_LIMIT_MS = 15_000;
 
 export interface ServerOptions {
   readonly home: string;
-  /** Of `bundle.ts`. */
+  /** Of `bundle.ts`, or `bin/trainyard` as users run it. */
   readonly program: string;
   readonly arming: Arming;
 }
@@ -35,7 +36,8 @@ export class Server {
     const env = {
       PATH,
       HOME,
-      NODE_COMPILE_CACHE: join(dirname(program), "compiled"),
+      // `bin/trainyard` has one of its own.
+      ...(program.endsWith(".mjs") ? { NODE_COMPILE_CACHE: join(dirname(program), "compiled") } : {}),
       CRASH_AT: String(arming.crashAt),
       CRASH_TEARS: arming.tears ? "1" : "0",
       CRASH_REPORT: this.#report,
@@ -53,6 +55,14 @@ export class Server {
 
   get pid(): number {
     return this.#child.pid ?? 0;
+  }
+
+  /** Of this process since its start, without those that it started. */
+  get processorMs(): number {
+    const [, facts = ""] = readFileSync(`/proc/${this.pid}/stat`, "latin1").split(") ");
+    // utime and stime in hundredths of a second, the fields 14 and 15 (proc(5)), of which two stand before the bracket.
+    const [user, system] = facts.split(" ").slice(11, 13).map(Number);
+    return ((user ?? 0) + (system ?? 0)) * 10;
   }
 
   /** True once it answers; false when it ended before. */

@@ -54,11 +54,11 @@ export class Tally {
     );
   }
 
-  recovered({ liveRuns, endedRuns, readyMs, idleReadyMs, restarted, lostLogBytes }: Recovery): void {
+  recovered({ liveRuns, endedRuns, ready, idleReady, restarted, lostLogBytes }: Recovery): void {
     this.#out.write(
-      `recovery of ${liveRuns} live runs beside ${endedRuns} ended ones: ready in ${readyMs.toFixed(0)} ms ` +
-        `(${idleReadyMs.toFixed(0)} ms without the live ones), ` +
-        `${restarted} programs started again, ${lostLogBytes} log bytes lost\n`,
+      `recovery of ${liveRuns} live runs beside ${endedRuns} ended ones: ready in ${ready.wallMs.toFixed(0)} ms ` +
+        `with ${ready.processorMs} ms of processor (without the live ones ${idleReady.wallMs.toFixed(0)} ms ` +
+        `with ${idleReady.processorMs} ms), ${restarted} programs started again, ${lostLogBytes} log bytes lost\n`,
     );
     if (restarted + lostLogBytes > 0) this.violations += 1;
   }
