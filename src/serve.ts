@@ -121,6 +121,7 @@ async function startServer(home: string, settings: Settings): Promise<RunningSer
     environments: environmentService,
     cache: control.cache,
     metrics: control.metrics,
+    figures: control.figures,
     authenticateProgram: (header, runId) =>
       authenticateProgram(header, runId, (id, token) => keyring.isTokenFor(`metrics ${id}`, token)),
     authenticate: async (header) => authenticate(header, async (sha256) => store.findToken(sha256)),

@@ -13,6 +13,14 @@ const ListOfRuns = z
 
 /** The part of the route table (routes.ts) that is about metrics. */
 export const metricRoutes = {
+  readFigures: {
+    operationId: "readFigures",
+    ...routePaths.readFigures,
+    summary: "Tell the server's own figures, in the text format of Prometheus",
+    access: "token",
+    body: "none",
+    answers: { 200: null },
+  },
   listMetrics: {
     operationId: "listMetrics",
     ...routePaths.listMetrics,

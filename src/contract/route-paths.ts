@@ -22,6 +22,7 @@ export const routePaths = {
   clearCache: { method: "DELETE", path: "/api/v1/cache" },
   listFrameworks: { method: "GET", path: "/api/v1/frameworks" },
   planRetention: { method: "GET", path: "/api/v1/retention" },
+  readFigures: { method: "GET", path: "/metrics" },
   listMetrics: { method: "GET", path: "/api/v1/runs/{id}/metrics" },
   reportMetrics: { method: "POST", path: "/api/v1/runs/{id}/metrics" },
   followMetrics: { method: "GET", path: "/api/v1/runs/{id}/metrics/events" },

@@ -30,6 +30,7 @@ import { retryMemoryIn } from "./retry-memory.ts";
 import { runDirectory } from "./run-directory.ts";
 import { runRemains } from "./run-remains.ts";
 import { SecretMasks } from "./secret-masks.ts";
+import { readFigures, type ControlFigures } from "./server-figures.ts";
 import type { ServiceLog } from "./service-log.ts";
 import { timeMemoryIn } from "./time-memory.ts";
 import { Trash } from "./trash.ts";
@@ -79,6 +80,7 @@ export interface ControlParts {
 export interface Control extends Pick<Duties, "runs" | "start" | "stop"> {
   readonly cache: DataCache;
   readonly metrics: MetricService;
+  readonly figures: { read(): Promise<ControlFigures> };
 }
 
 /** The control plane over a home: its files, its buckets, its programs. */
@@ -147,6 +149,9 @@ export function createControl(parts: ControlParts): Control {
   return {
     runs: duties.runs,
     cache,
+    figures: {
+      read: async () => readFigures({ store, scheduler: duties.scheduler, cache, watch: collecting }),
+    },
     metrics: new MetricService({ ...parts, caches, watch: collecting, book: duties.book }),
     start: async () => {
       await cache.open();

@@ -52,6 +52,8 @@ export class MetricsWatch implements Companion, AsyncDisposable {
   readonly name = "metrics";
   /** How often any run was looked at, for tests of what idle runs cost. */
   rounds = 0;
+  /** How many points came since the server started. */
+  points = 0;
   readonly #parts: MetricsParts;
   readonly #book: RunBook;
   readonly #thread = new CollectorThread();
@@ -100,7 +102,8 @@ export class MetricsWatch implements Companion, AsyncDisposable {
     await this.#posted.get(run.id)?.settled();
     this.#posted.delete(run.id);
     using collection = await this.#open(run);
-    const { warnings } = await collection.collect(true, signal);
+    const { points, warnings } = await collection.collect(true, signal);
+    this.points += points;
     const learners = collectedLearners(this.#parts.home, run);
     const folder = metricsFolder(this.#parts.home, run.id);
     await keepMetricFiles({ home: this.#parts.home, folder, run, learners, collection, now: this.#parts.clock.now() });
@@ -167,6 +170,7 @@ export class MetricsWatch implements Companion, AsyncDisposable {
     const isLook = now >= live.nextLookMs;
     try {
       const { points, warnings } = await collection.collect(false, over, isLook);
+      this.points += points;
       if (points > 0) live.hasNews = true;
       if (isLook) {
         await this.#keepSamples(live);

@@ -22,6 +22,14 @@ export function plan(queue: WaitingQueue, devices: readonly Device[], held: Read
   }
 }
 
+const DEVICE_USES = ["free", "held", "withheld"] as const;
+
+export interface DeviceUse {
+  readonly kind: Device["kind"];
+  readonly use: (typeof DEVICE_USES)[number];
+  readonly count: number;
+}
+
 /**
  * The queue and the devices of this machine. Grants are decided at once, in memory, and handed to `onGrant`, which
  * makes them durable; a device counts as held from the decision until `release`.
@@ -97,6 +105,23 @@ export class Scheduler {
   /** Who is likely to start next, the first so many. */
   next(count: number): Waiting[] {
     return [...this.#queue.first(count)];
+  }
+
+  get queueLength(): number {
+    return this.#queue.size;
+  }
+
+  /** How many devices of each kind are in which use. */
+  deviceUse(): readonly DeviceUse[] {
+    const useOf = ({ id }: Device): DeviceUse["use"] => {
+      const holder = this.#held.get(id);
+      return holder === undefined ? "free" : this.#withheld.has(holder) ? "withheld" : "held";
+    };
+    const kinds = [...new Set(this.devices.map(({ kind }) => kind))];
+    return kinds.flatMap((kind) => {
+      const uses = this.devices.filter((device) => device.kind === kind).map(useOf);
+      return DEVICE_USES.map((use) => ({ kind, use, count: uses.filter((one) => one === use).length }));
+    });
   }
 
   /** Why a run waits; null when it is not in the queue. */

@@ -36,6 +36,30 @@ test("a wrong token is refused before a byte of the body is looked at", async ()
   expect(reply.statusCode).toBe(401);
 });
 
+test("the server's own figures are told as Prometheus reads them, to who has a token", async () => {
+  await using server = await startTestServer();
+  await server.app.inject({ method: "GET", url: "/health" });
+  const { statusCode, headers, body } = await server.app.inject({
+    method: "GET",
+    url: "/metrics",
+    headers: { authorization: TOKEN },
+  });
+  expect([statusCode, headers["content-type"]]).toEqual([200, expect.stringMatching(/^text\/plain; version=0\.0\.4/)]);
+  for (const line of [
+    'trainyard_runs_total{state="running"} 2',
+    "trainyard_queue_length 1",
+    'trainyard_devices{kind="cpu_slot",use="held"} 2',
+    "trainyard_cache_bytes 8192",
+    'trainyard_cache_objects_total{result="hit"} 3',
+    "trainyard_metric_points_total 7",
+    'trainyard_http_request_duration_seconds_count{route="/health",method="GET",status="200"} 1',
+  ]) {
+    expect(body).toContain(`${line}\n`);
+  }
+  expect(body).toContain("trainyard_nodejs_eventloop_lag_seconds");
+  expect((await server.app.inject({ method: "GET", url: "/metrics" })).statusCode).toBe(401);
+});
+
 test("a program's token reports metrics of its own run, and is good for nothing else", async () => {
   await using server = await startTestServer();
   const run = await server.addRun();

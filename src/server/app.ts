@@ -17,6 +17,7 @@ import { logRowRoutes } from "./routes/log-rows.ts";
 import { logSearchRoutes } from "./routes/log-search.ts";
 import { logRoutes } from "./routes/log.ts";
 import { metricRoutes } from "./routes/metrics.ts";
+import { prometheusRoutes } from "./routes/prometheus.ts";
 import { retentionRoutes } from "./routes/retention.ts";
 import { resultRoutes } from "./routes/results.ts";
 import { runRoutes } from "./routes/runs.ts";
@@ -25,9 +26,11 @@ import type {
   AuthenticateProgram,
   CacheService,
   EnvironmentService,
+  FiguresSource,
   MetricService,
   RunService,
 } from "./services.ts";
+import { ServerFigures } from "./server-figures.ts";
 import type { UploadSettings } from "./uploads.ts";
 import { compileValidator } from "./validation.ts";
 
@@ -36,6 +39,7 @@ export interface AppParts {
   readonly environments: EnvironmentService;
   readonly cache: CacheService;
   readonly metrics: MetricService;
+  readonly figures: FiguresSource;
   readonly authenticate: Authenticate;
   readonly authenticateProgram: AuthenticateProgram;
   readonly settings: UploadSettings;
@@ -60,6 +64,8 @@ export function createApp(parts: AppParts): FastifyInstance {
   const closing = new AbortController();
   const app = createBareApp(logger, closing.signal);
   closeInTime(app, closing);
+  const figures = new ServerFigures(parts.figures);
+  figures.watch(app);
   const handlers: RouteHandlers = {
     ...healthRoutes(version),
     ...runRoutes(runs, metrics, settings, closing.signal),
@@ -74,6 +80,7 @@ export function createApp(parts: AppParts): FastifyInstance {
     ...environmentRoutes(environments, closing.signal),
     ...cacheRoutes(cache),
     ...metricRoutes(metrics, closing.signal),
+    ...prometheusRoutes(figures),
   };
   registerAll(app, handlers, authenticate, authenticateProgram);
   return app;

@@ -80,6 +80,17 @@ export interface CacheService {
   clear(): Promise<number>;
 }
 
+/** What the server tells of itself, read when it is asked for. */
+export interface FiguresSource {
+  read(): Promise<{
+    readonly runsByState: Readonly<Record<RunState, number>>;
+    readonly queueLength: number;
+    readonly deviceUse: readonly { readonly kind: string; readonly use: string; readonly count: number }[];
+    readonly cacheFigures: ReturnType<CacheService["figures"]>;
+    readonly metricPoints: number;
+  }>;
+}
+
 /** What the routes need of metrics. */
 export interface MetricService {
   list(runId: string): Promise<{ readonly run: Run; readonly summaries: readonly MetricSummary[] }>;

@@ -39,6 +39,24 @@ export async function startTestServer(limits: { definitionBytes?: number } = {})
       view: async () => ({ name: "a copy", refused: ["An overlay cannot be mounted: denied"] }),
       clear: async () => 4096,
     },
+    figures: {
+      read: async () => ({
+        runsByState: { pending: 1, downloading: 0, running: 2, storing: 0, completed: 0, failed: 0, canceled: 0 },
+        queueLength: 1,
+        deviceUse: [{ kind: "cpu_slot", use: "held", count: 2 }],
+        cacheFigures: {
+          objects: 2,
+          sizeBytes: 8192,
+          maxBytes: 1_000_000,
+          heldTrees: 1,
+          hitObjects: 3,
+          hitBytes: 300,
+          missObjects: 1,
+          missBytes: 100,
+        },
+        metricPoints: 7,
+      }),
+    },
     metrics: {
       list: async (id) => ({ run: await runs.get(id), summaries: [] }),
       chart: async () => ({ grid: null, series: [] }),
