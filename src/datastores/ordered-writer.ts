@@ -1,7 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 
 /** What is worth a system call. */
-const BLOCK_BYTES = 512 * 1024;
+const BLOCK_BYTES = 1024 * 1024;
 
 interface Block {
   readonly bytes: Buffer;
