@@ -11,6 +11,7 @@ import { install } from "./install.ts";
 import { logLatency } from "./log-latency.ts";
 import { logThroughput } from "./log-throughput.ts";
 import { machineFacts } from "./machine.ts";
+import { metrics } from "./metrics.ts";
 import { Report } from "./report.ts";
 import { staging } from "./staging.ts";
 import { startUp } from "./start-up.ts";
@@ -30,6 +31,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   archive,
   install,
   staging,
+  metrics,
   logLatency,
   logThroughput,
 ];
