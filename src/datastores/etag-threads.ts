@@ -19,7 +19,8 @@ export interface FileEtag {
 }
 
 /**
- * Threads for checksums of large files, because MD5 in the main thread would hold up everything else there. They start with the first file and do not keep the process alive once they have nothing to do.
+ * Threads for checksums of large files, because MD5 in the main thread would hold up everything else there. They start
+ * with the first file and do not keep the process alive once they have nothing to do.
  */
 class EtagThreads {
   readonly #threads: EtagThread[] = [];

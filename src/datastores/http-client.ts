@@ -129,8 +129,8 @@ export class HttpClient {
   }
 
   /**
-   * As `send`, for many small answers: without a stream for each, which would cost more than all the rest. Resolves when
-   * the body has been taken.
+   * As `send`, without a stream for each answer, and for the bytes of an object without the agent too where the answer
+   * is of the usual form. Resolves when the body has been taken.
    */
   async stream(endpoint: Endpoint, request: HttpRequest, sink: BodySink, signal: AbortSignal): Promise<TakenAnswer> {
     const { method, headers = {}, isOfObject = false } = request;
