@@ -135,8 +135,10 @@ export function createControl(parts: ControlParts): Control {
       ...(parts.resources === undefined
         ? []
         : [resourcesWatch({ ...parts.resources, clock: parts.clock, devices: parts.machine.devices }, watch)]),
-      resultsSync({ ...parts, masks, openCredentials }, book), logKeeper({ ...parts, masks }, book),
-      logIndexWatch({ ...parts, masks, logIndexes })],
+      resultsSync({ ...parts, masks, openCredentials }, book),
+      logKeeper({ ...parts, masks }, book),
+      logIndexWatch({ ...parts, masks, logIndexes }),
+    ],
     timeMemory: timeMemoryIn(home),
     resultsRetries: {
       retryMemory: retryMemoryIn(home),
