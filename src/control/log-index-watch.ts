@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import type { Run } from "../domain/run.ts";
@@ -64,14 +65,14 @@ export function logIndexWatch(parts: LogIndexParts): Companion {
     let changed = Promise.withResolvers<void>();
     using _watching = watchLog(join(folder, TRAINING_LOG), () => changed.resolve());
     over.addEventListener("abort", () => changed.resolve(), { once: true });
-    while (!over.aborted) {
-      await tryToBringUp(run, learner);
-      await changed.promise;
-      changed = Promise.withResolvers();
-      if (over.aborted) changed.resolve();
+    for (;;) {
+      // First of all: a run that is over sooner needs no index until somebody asks for one.
       await clock.sleep(PAUSE_MS, over).catch(() => undefined);
+      if (over.aborted) return;
+      changed = Promise.withResolvers();
+      await tryToBringUp(run, learner);
+      if (!over.aborted) await changed.promise;
     }
-    await tryToBringUp(run, learner);
   }
 
   return {
@@ -82,7 +83,8 @@ export function logIndexWatch(parts: LogIndexParts): Companion {
     conclude: async (run, signal) => {
       for (const learner of learnersOf(run)) {
         signal.throwIfAborted();
-        await tryToBringUp(run, learner);
+        const isBegun = existsSync(`${logIndexBase(home, run.id, run.attempt, learner)}.entries`);
+        if (isBegun) await tryToBringUp(run, learner);
       }
       return [];
     },

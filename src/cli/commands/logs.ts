@@ -4,6 +4,7 @@ import { readLogToNow, type FollowOptions } from "../../client/follow-log.ts";
 import { waitForEnd } from "../../client/wait-for-run.ts";
 import { connect, type Context } from "../context.ts";
 import { detachable, sayRetry } from "../detach.ts";
+import { sinceOffset } from "../since-offset.ts";
 import { printLogToEnd, sayChangesBesideLog, type PrintLog } from "../follow-run.ts";
 import { wholeNumber, type Program } from "../options.ts";
 import { OUTCOME_CODES, sayOutcome } from "../outcome.ts";
@@ -26,6 +27,7 @@ export function addLogs(program: Program, context: Context): void {
         wholeNumber(1, 10_000),
       ),
     )
+    .option("--since <time>", "begin with what was seen at a time or later: 10m, 2h, or 2026-01-31T12:00Z")
     .option("--grep <pattern>", "print only the lines that match a regular expression")
     .option("--exit-status", "end with the run's outcome: 0 completed, 100 failed, 101 not ended yet, 103 canceled")
     .action(async (text, options) => {
@@ -34,7 +36,9 @@ export function addLogs(program: Program, context: Context): void {
       await detachable(context, id, async (signal) => {
         const { learner, attempt, tail, follow: isFollowed = false } = options;
         const print = await printing(context, options.grep);
-        const offset = tail === undefined ? 0 : await tailOffset(client, id, tail, { learner, attempt, signal });
+        const where = { learner, attempt, signal };
+        const since = options.since === undefined ? 0 : await sinceOffset(context, client, id, options.since, where);
+        const offset = Math.max(since, tail === undefined ? 0 : await tailOffset(client, id, tail, where));
         const onChange = sayChangesBesideLog(context);
         if (isFollowed) await printLogToEnd(context, client, id, { offset, learner, attempt, print, onChange, signal });
         else await printLogToNow(client, id, { offset, learner, attempt, signal }, print);
