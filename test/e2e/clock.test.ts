@@ -1,8 +1,10 @@
 import { globSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
+import { createClient } from "../../src/client/client.ts";
+import type { RunView } from "../../src/contract/run.ts";
 import { isAvailable } from "../../tools/requirements.ts";
 import { directoryManifest } from "./manifests.ts";
 import { startService, type Service } from "./service.ts";
@@ -13,13 +15,6 @@ const STEPS = ["+1s", "-1s", "+1h", "-1h", "+3650d", "-3650d"];
 
 /** Longer than any run of this test takes. */
 const LONGEST_MS = 60_000;
-
-interface Shown {
-  readonly state: string;
-  readonly submittedAt: string;
-  readonly startedAt: string;
-  readonly endedAt: string;
-}
 
 /** A real server whose clock is set by a file. Its programs, and the files' times, have the machine's own. */
 async function startWithClock() {
@@ -51,23 +46,29 @@ async function startWithClock() {
   };
 }
 
+/** Asked over HTTP: a process for each question would take longer than all the runs. */
+const clientOf = async (service: Service) => createClient({ url: await service.url(), token: await service.token() });
+
 async function submit(service: Service, command: string): Promise<string> {
-  await writeZip(join(service.work, "model.zip"), { "readme.txt": "nothing\n" });
-  await writeFile(join(service.work, "job.yaml"), directoryManifest({ command }));
-  return (await service.trainyard(["submit", "model.zip", "job.yaml", "-q"])).stdout.trim();
+  const path = join(service.work, "model.zip");
+  await writeZip(path, { "readme.txt": "nothing\n" });
+  const modelDefinition = new Blob([await readFile(path)]);
+  return (await (await clientOf(service)).submit({ manifest: directoryManifest({ command }), modelDefinition })).id;
 }
 
-async function show(service: Service, id: string): Promise<Shown> {
-  return JSON.parse((await service.trainyard(["show", id, "-o", "json"])).stdout) as Shown;
+async function untilState(service: Service, id: string, state: string): Promise<RunView> {
+  const client = await clientOf(service);
+  const deadline = performance.now() + 20_000;
+  let run = await client.call("getRun", { params: { id } });
+  while (run.state !== state) {
+    if (performance.now() > deadline) expect(run.state).toBe(state);
+    run = await client.call("getRun", { params: { id }, query: { afterVersion: run.version, waitSeconds: 1 } });
+  }
+  return run;
 }
 
-async function untilState(service: Service, id: string, state: string): Promise<Shown> {
-  await expect.poll(async () => (await show(service, id)).state, { timeout: 20_000 }).toBe(state);
-  return show(service, id);
-}
-
-function expectDurations({ submittedAt, startedAt, endedAt }: Shown): void {
-  const times = [submittedAt, startedAt, endedAt].map((time) => Date.parse(time));
+function expectDurations({ submittedAt, startedAt, endedAt }: RunView): void {
+  const times = [submittedAt, startedAt, endedAt].map((time) => Date.parse(time ?? ""));
   expect(times).toEqual(times.toSorted((a, b) => a - b));
   expect((times[2] as number) - (times[0] as number)).toBeLessThan(LONGEST_MS);
 }
@@ -76,7 +77,8 @@ describe.skipIf(!isAvailable("faketime"))("a server whose clock is set", () => {
   test("tells the right states and durations of runs that live through it, and forgets none", async () => {
     await using place = await startWithClock();
     const { service, set } = place;
-    const ended: Shown[] = [];
+    const client = await clientOf(service);
+    const ended: RunView[] = [];
     for (const step of STEPS) {
       await set("+0");
       const wait = `while [ ! -e "$RESULT_DIR/go" ]; do sleep 0.05; done`;
@@ -84,7 +86,7 @@ describe.skipIf(!isAvailable("faketime"))("a server whose clock is set", () => {
       for (const id of [goes, stops]) await untilState(service, id, "running");
       await set(step);
       await writeFile(join(service.home, "runs", goes, "results", "go"), "");
-      await service.trainyard(["stop", stops, "--grace", "5", "-q"]);
+      await client.call("stopRun", { params: { id: stops }, json: { graceSeconds: 5 } });
       ended.push(await untilState(service, goes, "completed"), await untilState(service, stops, "canceled"));
     }
     for (const run of ended) expectDurations(run);
@@ -102,6 +104,6 @@ describe.skipIf(!isAvailable("faketime"))("a server whose clock is set", () => {
     const plan = await service.trainyard(["retention", "--dry-run"]);
     expect(plan.stderr).toContain("0 would go now");
     expect(plan.stderr).toContain("the server's clock was set forward");
-    expect((await show(service, id)).state).toBe("completed");
+    await untilState(service, id, "completed");
   });
 });
