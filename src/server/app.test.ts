@@ -88,8 +88,8 @@ test.each(contracts.filter(({ path, access }) => path.includes("/runs/{id}") && 
     await using server = await startTestServer();
     const reply = await server.app.inject({
       method: contract.method,
-      // The one query that a route cannot do without.
-      url: `${concrete(contract.path)}?q=x`,
+      // Which cannot do without its query.
+      url: concrete(contract.path) + (contract.operationId === "searchLog" ? "?q=x" : ""),
       headers: { authorization: TOKEN },
     });
     expect(reply.statusCode).toBe(404);
