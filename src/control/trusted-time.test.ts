@@ -164,6 +164,17 @@ test("a clock that is off by a second was mended, by more it was set", async () 
   expect(lookAt(2000)).toEqual([2000, false]);
 });
 
+test("only a clock that was set back by more than a second is noted", async () => {
+  const here = machine();
+  const time = await here.startServer();
+  here.state.offsetMs = -1000;
+  await time.notice();
+  expect(here.state.mark).toBeNull();
+  here.state.offsetMs = -2001;
+  await time.notice();
+  expect(here.state.mark?.believedMs).toBe(START - 2001);
+});
+
 test("a doubt goes on while the clock is mended by a second at a time", async () => {
   for (const [mendedMs, isOver] of [
     [1000, true],

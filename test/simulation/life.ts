@@ -95,7 +95,7 @@ export class Life {
   }
 }
 
-export class ConnectionLost extends Error {
+class ConnectionLost extends Error {
   override readonly name = "ConnectionLost";
 
   constructor() {
