@@ -59,7 +59,19 @@ export async function startTestServer(limits: { definitionBytes?: number } = {})
     },
     metrics: {
       list: async (id) => ({ run: await runs.get(id), summaries: [] }),
-      chart: async () => ({ grid: null, series: [] }),
+      // One curve for each run, as wide as was wanted.
+      chart: async (ids, _keys, { axis, buckets }) => ({
+        grid: { axis, width: 1, first: 0, count: buckets },
+        series: ids.map((folder) => ({
+          curve: { folder, key: "loss" },
+          buckets: Array.from({ length: buckets }, (_, index) => ({
+            index,
+            node: Float64Array.from({ length: 12 }, (_number, field) =>
+              field < 8 ? -Math.PI * 10 ** (field - 20) : 99_999,
+            ),
+          })),
+        })),
+      }),
       runOf: ({ folder }) => folder,
       summariesOf: async () => [],
       report: async (id) => void (await runs.get(id)),

@@ -10,9 +10,12 @@ import type { RouteHandlers } from "../register-route.ts";
 import type { MetricService } from "../services.ts";
 import { requestSignal, waitUpTo } from "../waiting.ts";
 
-/** Buckets of all curves together: with every column filled an answer stays below 200 kB. */
-const MAX_BUCKETS = 3000;
-const MAX_CURVES = 1500;
+/** An answer stays below this: curves share it, and those that find no room are left out. */
+const MAX_ANSWER_BYTES = 200_000;
+/** What a curve takes without its buckets, and a bucket with every column, in usual cases. */
+const CURVE_BYTES = 120;
+const BUCKET_BYTES = 60;
+const MAX_CURVES = 1000;
 const HEARTBEAT_MS = 15_000;
 /** New values of a run are told this often at most. */
 const NEWS_MS = 1000;
@@ -36,14 +39,15 @@ export function metricRoutes(metrics: MetricService, closing: AbortSignal): Metr
         axis,
         from: from ?? null,
         to: to ?? null,
-        buckets: Math.max(2, Math.min(buckets, Math.floor(MAX_BUCKETS / Math.min(curves, MAX_CURVES)))),
+        buckets: Math.max(2, Math.min(buckets, bucketsEach(Math.min(curves, MAX_CURVES)))),
       };
-      const most = Math.floor(MAX_BUCKETS / wanted.buckets);
-      const chart = await metrics.chart(run, key ?? null, wanted, most, request.signal);
-      const series = chart.series.map(({ curve, buckets: filled }) => {
-        return { run: metrics.runOf(curve), key: curve.key, ...columns(filled) };
-      });
-      return { status: 200, body: { grid: chart.grid, series, truncated: key !== undefined && curves > most } };
+      const chart = await metrics.chart(run, key ?? null, wanted, MAX_CURVES, request.signal);
+      const { series, truncated } = withinLimit(
+        chart.series.map(({ curve, buckets: filled }) => {
+          return { run: metrics.runOf(curve), key: curve.key, ...columns(filled) };
+        }),
+      );
+      return { status: 200, body: { grid: chart.grid, series, truncated: truncated || curves > MAX_CURVES } };
     },
 
     reportMetrics: async ({ params: { id }, body }) => {
@@ -61,6 +65,17 @@ export function metricRoutes(metrics: MetricService, closing: AbortSignal): Metr
       };
     },
   };
+}
+
+function bucketsEach(curves: number): number {
+  return Math.floor((MAX_ANSWER_BYTES / curves - CURVE_BYTES) / BUCKET_BYTES);
+}
+
+/** The first curves that fit into an answer. */
+function withinLimit(all: ChartView["series"]): Pick<ChartView, "series" | "truncated"> {
+  let left = MAX_ANSWER_BYTES - CURVE_BYTES;
+  const series = all.filter((one) => (left -= Buffer.byteLength(JSON.stringify(one)) + 1) >= 0);
+  return { series, truncated: series.length < all.length };
 }
 
 /** Every metric at first, then those that have new points. Each event is whole, so one that was missed is no loss. */
