@@ -135,7 +135,12 @@ function closeInTime(app: FastifyInstance, closing: AbortController): void {
 }
 
 /** Puts every route of the contract on the server, each where only the bodies it takes can be read. */
-export function registerAll(app: FastifyInstance, handlers: RouteHandlers, authenticate: Authenticate, authenticateProgram: AuthenticateProgram): void {
+export function registerAll(
+  app: FastifyInstance,
+  handlers: RouteHandlers,
+  authenticate: Authenticate,
+  authenticateProgram: AuthenticateProgram,
+): void {
   app.removeAllContentTypeParsers();
   const names = Object.keys(routes) as RouteName[];
   const register = (scope: FastifyInstance, name: RouteName): void =>
