@@ -8,6 +8,7 @@ import { durableSubmits } from "./durable-submits.ts";
 import { endToState } from "./end-to-state.ts";
 import type { Benchmark } from "./harness.ts";
 import { install } from "./install.ts";
+import { logIndex } from "./log-index.ts";
 import { logLatency } from "./log-latency.ts";
 import { logThroughput } from "./log-throughput.ts";
 import { machineFacts } from "./machine.ts";
@@ -32,6 +33,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   install,
   staging,
   metrics,
+  logIndex,
   logLatency,
   logThroughput,
 ];
