@@ -94,12 +94,18 @@ async function charts(report: Report, folder: string, runs: number): Promise<voi
   };
   report.fact("first chart", `${(await draw(null, null)).toFixed(1)} ms`);
   const zooms: number[] = [];
+  const cpu: number[] = [];
   for (let zoom = 0; zoom < 50; zoom += 1) {
     const width = POINTS / 2 ** (1 + (zoom % 12));
     const from = ((zoom * 7919) % 100) * ((POINTS - width) / 100);
+    const before = cpuUsage();
     zooms.push(await draw(from, from + width));
+    const { user, system } = cpuUsage(before);
+    cpu.push((user + system) / 1000);
   }
   report.samples("zoom", "ms", zooms);
+  // On a machine that others use, this is what can be compared.
+  report.samples("CPU of a zoom", "ms", cpu);
 }
 
 async function growth(report: Report, folder: string): Promise<void> {

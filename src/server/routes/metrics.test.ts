@@ -33,7 +33,7 @@ test("a condition or an order that cannot be read is refused with the way to wri
   await using server = await startTestServer();
   for (const query of ["metric=loss", "sort=loss", "metric=loss<x"]) {
     const reply = await server.app.inject({ method: "GET", url: `/api/v1/runs?${query}`, headers });
-    expect([reply.statusCode, (reply.json() as { hint: string }).hint]).toEqual([
+    expect([reply.statusCode, reply.json<{ hint: string }>().hint]).toEqual([
       400,
       expect.stringContaining("Write it as"),
     ]);
