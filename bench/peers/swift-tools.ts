@@ -32,7 +32,7 @@ export function swiftClient({
         OS_AUTH_URL: authUrl,
         OS_USERNAME: userName,
         OS_PASSWORD: password,
-        OS_USER_DOMAIN_ID: domainName ?? "",
+        OS_USER_DOMAIN_NAME: domainName ?? "",
         OS_PROJECT_ID: projectId ?? "",
         OS_REGION_NAME: region ?? "",
       },
