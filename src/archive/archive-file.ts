@@ -1,7 +1,7 @@
 import { open, stat } from "node:fs/promises";
 import { callbackify } from "node:util";
 import { RandomAccessReader } from "yauzl";
-import { archiveUnreadable } from "../domain/errors.ts";
+import { archiveUnreadable } from "../domain/archive-errors.ts";
 import { type ByteSource, bytesAsSource, ReadWindow } from "./read-window.ts";
 import { showName } from "./entry-name.ts";
 

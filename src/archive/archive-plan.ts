@@ -8,7 +8,7 @@ import type { ArchiveEntry } from "./read-entries.ts";
 import { readEntries } from "./read-entries.ts";
 import { checkArchiveSize, checkSizes } from "./size-rules.ts";
 import { commandNamesFolder } from "./top-folder.ts";
-import { archiveUnreadable } from "../domain/errors.ts";
+import { archiveUnreadable } from "../domain/archive-errors.ts";
 
 export interface PlannedFile {
   /** Where it goes, below the target, parts joined by `/`. */

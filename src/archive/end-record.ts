@@ -1,4 +1,4 @@
-import { archiveUnreadable } from "../domain/errors.ts";
+import { archiveUnreadable } from "../domain/archive-errors.ts";
 import type { ArchiveFile } from "./archive-file.ts";
 
 const END_BYTES = 22;

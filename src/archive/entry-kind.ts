@@ -1,4 +1,4 @@
-import { archiveUnsafe } from "../domain/errors.ts";
+import { archiveUnsafe } from "../domain/archive-errors.ts";
 import { showName } from "./entry-name.ts";
 
 const HOST_UNIX = 3;

@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import type { Entry } from "yauzl";
 import { getFileNameLowLevel } from "yauzl";
-import { archiveUnreadable, archiveUnsafe } from "../domain/errors.ts";
+import { archiveUnreadable, archiveUnsafe } from "../domain/archive-errors.ts";
 import { MAX_DEPTH, MAX_PATH_BYTES, MAX_SEGMENT_BYTES } from "./archive-limits.ts";
 
 const NAME_IS_UTF8 = 0x800;

@@ -1,7 +1,8 @@
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { chmodSync, mkdirSync } from "../base/world-files.ts";
-import { archiveUnsafe, diskFull } from "../domain/errors.ts";
+import { archiveUnsafe } from "../domain/archive-errors.ts";
+import { diskFull } from "../domain/errors.ts";
 import { ArchiveFile } from "./archive-file.ts";
 import type { ArchiveOptions } from "./archive-limits.ts";
 import type { ArchivePlan } from "./archive-plan.ts";

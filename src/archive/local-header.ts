@@ -1,6 +1,6 @@
 import type { Entry, LocalFileHeader, ZipFile } from "yauzl";
 import { parseExtraFields } from "yauzl";
-import { archiveUnreadable, archiveUnsafe } from "../domain/errors.ts";
+import { archiveUnreadable, archiveUnsafe } from "../domain/archive-errors.ts";
 import { passSystemError } from "./archive-file.ts";
 import { showName } from "./entry-name.ts";
 

@@ -4,7 +4,7 @@ import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { ZipFile } from "yazl";
 import { open, rm } from "../base/world-files.ts";
-import { archiveUnreadable, archiveUnsafe } from "../domain/errors.ts";
+import { archiveUnreadable, archiveUnsafe } from "../domain/archive-errors.ts";
 import { checkName, isMacLitter, showName } from "./entry-name.ts";
 
 /** The first moment a ZIP can name. Always the same, so that the same files give the same bytes. */

@@ -1,7 +1,7 @@
 import type { Entry, ZipFile } from "yauzl";
 import { fromRandomAccessReaderPromise } from "yauzl";
 import { formatBytes } from "../base/byte-size.ts";
-import { archiveTooLarge, archiveUnreadable, archiveUnsafe } from "../domain/errors.ts";
+import { archiveTooLarge, archiveUnreadable, archiveUnsafe } from "../domain/archive-errors.ts";
 import type { ArchiveFile } from "./archive-file.ts";
 import { passSystemError } from "./archive-file.ts";
 import type { ArchiveLimits } from "./archive-limits.ts";

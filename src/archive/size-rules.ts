@@ -1,5 +1,5 @@
 import { formatBytes } from "../base/byte-size.ts";
-import { archiveTooLarge } from "../domain/errors.ts";
+import { archiveTooLarge } from "../domain/archive-errors.ts";
 import type { ArchiveLimits } from "./archive-limits.ts";
 import { ENTRY_RATIO_FREE_BYTES, MAX_ENTRY_RATIO, MAX_TOTAL_RATIO, TOTAL_RATIO_FREE_BYTES } from "./archive-limits.ts";
 import { showName } from "./entry-name.ts";

@@ -2,7 +2,7 @@ import { closeSync, constants } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { crc32, createInflateRaw, inflateRawSync } from "node:zlib";
 import { fchmodSync, open, openSync, writeFileSync } from "../base/world-files.ts";
-import { archiveUnreadable, archiveUnsafe } from "../domain/errors.ts";
+import { archiveUnreadable, archiveUnsafe } from "../domain/archive-errors.ts";
 import type { ArchiveFile } from "./archive-file.ts";
 import type { PlannedFile } from "./archive-plan.ts";
 import { showName } from "./entry-name.ts";

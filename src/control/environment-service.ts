@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { environmentInUse, environmentNotBuilt, environmentNotFound } from "../domain/errors.ts";
+import { environmentInUse, environmentNotBuilt, environmentNotFound } from "../domain/environment-errors.ts";
 import { EnvironmentBuildError } from "../environments/build-error.ts";
 import { environmentId, type BuiltEnvironment } from "../environments/built-environments.ts";
 import type { Environments } from "../environments/create-environments.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { RemoteError, type RemoteReason } from "../datastores/remote-error.ts";
-import { environmentUnavailable } from "../domain/errors.ts";
+import { environmentUnavailable } from "../domain/environment-errors.ts";
 import { outcomeOfExit, outcomeOfStaging } from "./failures.ts";
 
 const context = { phase: "running", attempt: 1, logTail: ["last line"] } as const;

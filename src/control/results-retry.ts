@@ -1,5 +1,6 @@
 import { backoffDelayMs } from "../base/backoff.ts";
-import { resultsAlreadyStored, resultsNotKept, runStillLives, ServiceError } from "../domain/errors.ts";
+import { ServiceError } from "../domain/errors.ts";
+import { resultsAlreadyStored, resultsNotKept, runStillLives } from "../domain/results-errors.ts";
 import { amend, type Run } from "../domain/run.ts";
 import { isTerminal } from "../domain/run-state.ts";
 import type { RunRemains } from "./carried.ts";

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFile } from "../base/world-files.ts";
 import type { Clock } from "../base/clock.ts";
-import { environmentUnavailable } from "../domain/errors.ts";
+import { environmentUnavailable } from "../domain/environment-errors.ts";
 import type { Run } from "../domain/run.ts";
 import type { FrameworkRequest } from "../domain/training-spec.ts";
 import { EnvironmentBuildError } from "../environments/build-error.ts";

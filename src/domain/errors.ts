@@ -101,33 +101,6 @@ export function metricsTooFast(id: string, perSecond: number): ServiceError {
   );
 }
 
-export function runStillLives(id: string, state: string): ServiceError {
-  return new ServiceError(
-    "conflict",
-    "run_still_lives",
-    `Run '${id}' is ${state}: its results are stored when it has ended.`,
-    "Wait for its end; with 'results.sync' in the manifest, results are copied to the bucket before it.",
-  );
-}
-
-export function resultsAlreadyStored(id: string): ServiceError {
-  return new ServiceError(
-    "conflict",
-    "results_already_stored",
-    `The results of run '${id}' are in its bucket already.`,
-    "There is nothing to store again.",
-  );
-}
-
-export function resultsNotKept(id: string): ServiceError {
-  return new ServiceError(
-    "conflict",
-    "results_not_kept",
-    `The server has no results of run '${id}' that it could store.`,
-    "It never began, or its run directory is gone; submit it again.",
-  );
-}
-
 export function idempotencyKeyReused(key: string, id: string): ServiceError {
   return new ServiceError(
     "conflict",
@@ -147,56 +120,6 @@ export function manifestInvalid(problems: readonly { readonly message: string }[
     `The manifest has ${problems.length === 1 ? "a problem" : `${problems.length} problems`}: ${first}${more}`,
     "Mend each of the listed places; 'trainyard check MANIFEST' shows them without submitting.",
     { details: problems },
-  );
-}
-
-export function archiveUnreadable(fact: string, hint = "Pack the files again with zip."): ServiceError {
-  return new ServiceError("invalid", "archive_unreadable", `The model definition cannot be read: ${fact}.`, hint);
-}
-
-export function archiveUnsafe(fact: string, hint: string): ServiceError {
-  return new ServiceError("invalid", "archive_unsafe", `The model definition is refused: ${fact}.`, hint);
-}
-
-export function archiveTooLarge(fact: string, hint: string): ServiceError {
-  return new ServiceError("too_large", "archive_too_large", `The model definition is too large: ${fact}.`, hint);
-}
-
-export function environmentUnavailable(framework: string, version: string, fact: string, hint: string): ServiceError {
-  return new ServiceError(
-    "invalid",
-    "environment_unavailable",
-    `Framework ${framework} ${version} cannot run here: ${fact}.`,
-    hint,
-  );
-}
-
-/** `lastLines` are what the tool printed last. */
-export function environmentNotBuilt(
-  what: string,
-  fact: string,
-  hint: string,
-  lastLines: readonly string[],
-): ServiceError {
-  const message = `The environment for ${what} could not be built. ${fact}`;
-  return new ServiceError("conflict", "environment_not_built", message, hint, { details: lastLines });
-}
-
-export function environmentNotFound(id: string): ServiceError {
-  return new ServiceError(
-    "not_found",
-    "environment_not_found",
-    `No environment that was built here has the id '${id}'.`,
-    "'trainyard environments list' shows the ids there are.",
-  );
-}
-
-export function environmentInUse(id: string): ServiceError {
-  return new ServiceError(
-    "conflict",
-    "environment_in_use",
-    `Environment '${id}' is being built, or live runs use it.`,
-    "Remove it once these runs have ended.",
   );
 }
 

@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import { environmentUnavailable } from "../domain/errors.ts";
+import { environmentUnavailable } from "../domain/environment-errors.ts";
 import { EnvironmentBuildError } from "./build-error.ts";
 import { environmentOf } from "./built-environments.ts";
 import type { BuiltEnvironment, BuiltEnvironments } from "./built-environments.ts";

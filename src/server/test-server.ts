@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import type { Run } from "../domain/run.ts";
-import { environmentNotFound, notAuthenticated } from "../domain/errors.ts";
+import { environmentNotFound } from "../domain/environment-errors.ts";
+import { notAuthenticated } from "../domain/errors.ts";
 import { createApp } from "./app.ts";
 import { ScriptedRunService } from "./scripted-run-service.ts";
 
@@ -33,8 +34,14 @@ export async function startTestServer(limits: { definitionBytes?: number } = {})
     runs,
     cache: {
       figures: () => ({
-        ...{ objects: 2, sizeBytes: 8192, maxBytes: 1_000_000, heldTrees: 1 },
-        ...{ hitObjects: 3, hitBytes: 300, missObjects: 1, missBytes: 100 },
+        objects: 2,
+        sizeBytes: 8192,
+        maxBytes: 1_000_000,
+        heldTrees: 1,
+        hitObjects: 3,
+        hitBytes: 300,
+        missObjects: 1,
+        missBytes: 100,
       }),
       view: async () => ({ name: "a copy", refused: ["An overlay cannot be mounted: denied"] }),
       clear: async () => 4096,

@@ -5,7 +5,8 @@ import type { Readable } from "node:stream";
 import { open, rm } from "../base/world-files.ts";
 import { randomText } from "../base/random-text.ts";
 import { type DefinitionContent, SMALL_DEFINITION_BYTES } from "../domain/definition-content.ts";
-import { archiveTooLarge, diskFailing, diskFull } from "../domain/errors.ts";
+import { archiveTooLarge } from "../domain/archive-errors.ts";
+import { diskFailing, diskFull } from "../domain/errors.ts";
 import { formatBytes } from "../base/byte-size.ts";
 
 /** Written in pieces of this size, so that a usual model definition costs one write. */

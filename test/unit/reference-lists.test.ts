@@ -53,7 +53,9 @@ test("the page of the program's environment lists exactly the variables that a l
 });
 
 test("the page of errors lists every code with its kind", () => {
-  const source = readFileSync(join(import.meta.dirname, "../../src/domain/errors.ts"), "utf8");
+  const files = ["errors.ts", "archive-errors.ts", "environment-errors.ts", "results-errors.ts"];
+  const domain = join(import.meta.dirname, "../../src/domain");
+  const source = files.map((file) => readFileSync(join(domain, file), "utf8")).join("\n");
   const made = [...source.matchAll(/new ServiceError\(\s*"(\w+)",\s*"(\w+)"/g)].map(([, kind, code]) => [code, kind]);
   const listed = [...tableRows("errors.md")].map(([code, [kind]]) => [code, kind]);
   expect(new Map(listed as [string, string][])).toEqual(new Map(made as [string, string][]));
