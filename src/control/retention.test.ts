@@ -142,9 +142,9 @@ test("the time is noted at the start and then once an hour", async () => {
 });
 
 test("a round that forgot something says how much, one that found nothing says nothing", async () => {
-  const here = place(many(2));
+  const here = place(many(1));
   await naps(here, 3);
-  const told = ["forgot runs that were deleted or ended long ago", { count: 2, days: 7 }];
+  const told = ["forgot runs that were deleted or ended long ago", { count: 1, days: 7 }];
   expect(here.logged).toEqual([told]);
 });
 
