@@ -45,7 +45,7 @@ export function keysByMetric(
 function andMetric(range: MetricRange | null): RawBuilder<unknown> {
   if (range === null) return sql``;
   return sql`and exists (
-    select 1 from run_metric as o where o.run_key = m.run_key and o.key = ${range.key} ${within(sql.ref("o.last"), range)})`;
+    select 1 from run_metric as o where o.run_key = m.run_key and o.key = ${range.key} ${within(sql`+o.last`, range)})`;
 }
 
 function within(column: RawBuilder<unknown>, { min, max }: MetricRange): RawBuilder<unknown> {
