@@ -54,7 +54,7 @@ function sharedTables(database: DatabaseSync): string[] {
   const rows = database.prepare("select name from main.sqlite_schema where type = 'table'").all();
   const names = rows
     .map(({ name }) => String(name))
-    .filter((name) => !/^(?:sqlite_|kysely_|run_name|run_count)/.test(name));
+    .filter((name) => !/^(?:sqlite_|migration|run_name|run_count)/.test(name));
   return names.filter((name) => hasTable(database, "newer", name));
 }
 

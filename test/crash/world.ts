@@ -106,7 +106,8 @@ export class World implements AsyncDisposable {
     await openTracker(this.home, systemClock);
     await this.s3[Symbol.asyncDispose]();
     await unmountBelow(this.folder);
-    await rm(this.folder, { recursive: true, force: true });
+    // Programs that a violation has left behind may still write.
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
