@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { flushCompileCache } from "node:module";
 import type { AddressInfo } from "node:net";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
@@ -42,9 +43,13 @@ export async function serve(options: ServeOptions): Promise<number> {
   await prepareHome(home);
   using _lock = await acquireHomeLock(home);
   await removeUnfinished(home);
+  // Probes and builds keep their temporary files where the next server sweeps, however this one ends.
+  process.env["TMPDIR"] = join(home, "tmp");
   await using server = await startServer(home, settings);
   const serverFile = await writeServerFile(home, server.url);
   process.stdout.write(`Trainyard is ready at ${server.url} (home: ${home})\n`);
+  // Node keeps it at a graceful end only, and the start after a kill is the one that should be quick.
+  flushCompileCache();
   await ending;
   await rm(serverFile, { force: true });
   return 0;
@@ -61,7 +66,8 @@ async function startServer(home: string, settings: Settings): Promise<RunningSer
   parts.defer(async () => store.close());
   const keyring = await openKeyring(home);
   await ensureAdminToken({ home, tokens: store, clock });
-  const engine = createLocalEngine({ clock, tracker: await openTracker(home, clock) });
+  const tracker = await openTracker(home, clock);
+  const engine = createLocalEngine({ clock, tracker });
   parts.defer(async () => engine.close());
   const { allow, allowPrivate } = settings.network;
   const dataStores = createDataStores({
@@ -138,6 +144,9 @@ async function startServer(home: string, settings: Settings): Promise<RunningSer
   await control.start();
   parts.defer(async () => app.close());
   await listen(app, settings.listen);
+  tracker.removeAbandoned().catch((error: unknown) => {
+    app.log.warn({ error: String(error) }, "control groups of servers before could not be removed");
+  });
   // The first submission should not have to wait for it; who asks meanwhile shares this look.
   const probing = new AbortController();
   parts.defer(() => probing.abort());
