@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { ChartView, MetricList, Reports } from "./metrics.ts";
+import { RunParams } from "./parameters.ts";
 import { Problem } from "./problem.ts";
 import { routePaths } from "./route-paths.ts";
-
-const RunParams = z.object({ id: z.string().min(1).max(64) });
 
 /** `run=a&run=b` and `run=a,b`. */
 const ListOfRuns = z
