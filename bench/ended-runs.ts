@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock as clock } from "../src/base/clock.ts";
-import { learnerDirectory, runDirectory, TRAINING_LOG } from "../src/control/run-directory.ts";
+import { learnerDirectory, runDirectory, TRAINING_LOG } from "../src/control/run/run-directory.ts";
 import { newRunId } from "../src/domain/run-id.ts";
 import type { Run } from "../src/domain/run.ts";
 import type { NewRunEvent, Store } from "../src/store/store.ts";

@@ -8,7 +8,7 @@ import { systemClock as clock } from "./base/clock.ts";
 import type { DoctorCheck, DoctorReport, EnvironmentAnswer, WantedFramework } from "./cli/machine.ts";
 import { findConfigurationFile } from "./configuration/home.ts";
 import { loadSettings, type Settings } from "./configuration/settings.ts";
-import { resolveEnvironment as resolveAsServer } from "./control/run-environment.ts";
+import { resolveEnvironment as resolveAsServer } from "./control/preparation/run-environment.ts";
 import { ServiceError } from "./domain/errors.ts";
 import { chooseTracker } from "./engines/local/choose-tracker.ts";
 import { findDevices } from "./engines/local/devices.ts";

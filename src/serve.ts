@@ -14,7 +14,7 @@ import type { ServeOptions } from "./cli/machine.ts";
 import { findConfigurationFile } from "./configuration/home.ts";
 import { loadSettings, type Settings } from "./configuration/settings.ts";
 import { createControl } from "./control/control.ts";
-import { EnvironmentService } from "./control/environment-service.ts";
+import { EnvironmentService } from "./control/preparation/environment-service.ts";
 import { isLoopback, type ListenAddress } from "./configuration/address.ts";
 import { createDataStores } from "./datastores/open-store.ts";
 import { TransferBudget } from "./datastores/transfer-budget.ts";

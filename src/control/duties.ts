@@ -1,26 +1,27 @@
 import { machineTime as realMachineTime, type MachineTime } from "../base/machine-time.ts";
 import type { Run } from "../domain/run.ts";
-import { PLAIN_RULES } from "./attempt-rules.ts";
-import type { Preparation, RunRemains } from "./carried.ts";
-import type { Companion } from "./companion.ts";
-import { dispatch } from "./dispatcher.ts";
-import { messageOf } from "./failures.ts";
-import { tidyUpLate } from "./late-tidying.ts";
-import { Lifecycle } from "./lifecycle.ts";
-import { waitingFor } from "./machine.ts";
-import { adopt, resume } from "./rescuer.ts";
-import { awaitMark, keepForgetting } from "./retention.ts";
-import { DAY_MS } from "./retention-decision.ts";
-import { pauseLeftMs } from "./retry-decision.ts";
-import { ResultsRetries, type RetryParts } from "./results-retry.ts";
-import { RunBook } from "./run-book.ts";
+import { PLAIN_RULES } from "./queue/attempt-rules.ts";
+import type { Preparation } from "./run/preparing.ts";
+import type { RunRemains } from "./run/remains.ts";
+import type { Companion } from "./run/companion.ts";
+import { dispatch } from "./queue/dispatcher.ts";
+import { messageOf } from "./run/failures.ts";
+import { tidyUpLate } from "./removal/late-tidying.ts";
+import { Lifecycle } from "./life/lifecycle.ts";
+import { waitingFor } from "./queue/machine.ts";
+import { adopt, resume } from "./life/rescuer.ts";
+import { awaitMark, keepForgetting } from "./removal/retention.ts";
+import { DAY_MS } from "./removal/retention-decision.ts";
+import { pauseLeftMs } from "./queue/retry-decision.ts";
+import { ResultsRetries, type RetryParts } from "./results/results-retry.ts";
+import { RunBook } from "./run/run-book.ts";
 import { RunService, type RunServiceParts } from "./run-service.ts";
-import { Scheduler } from "./scheduler.ts";
-import type { ServiceLog } from "./service-log.ts";
-import { timeLimit } from "./time-limit.ts";
-import type { Definitions } from "./definitions.ts";
-import type { Trash } from "./trash.ts";
-import { TrustedTime, type TimeMemory } from "./trusted-time.ts";
+import { Scheduler } from "./queue/scheduler.ts";
+import type { ServiceLog } from "./run/service-log.ts";
+import { timeLimit } from "./life/time-limit.ts";
+import type { Definitions } from "./removal/definitions.ts";
+import type { Trash } from "./removal/trash.ts";
+import { TrustedTime, type TimeMemory } from "./removal/trusted-time.ts";
 
 /** What touches files, buckets and programs is passed in, so that the simulation can drive the rest without any. */
 export interface DutyParts extends Omit<

@@ -1,9 +1,9 @@
 import type { RunState } from "../domain/run-state.ts";
 import type { CacheFigures } from "../staging/data-staging.ts";
 import type { Store } from "../store/store.ts";
-import type { DataCache } from "./data-cache.ts";
-import type { MetricsWatch } from "./metrics-watch.ts";
-import type { DeviceUse, Scheduler } from "./scheduler.ts";
+import type { DataCache } from "./preparation/data-cache.ts";
+import type { MetricsWatch } from "./metrics/metrics-watch.ts";
+import type { DeviceUse, Scheduler } from "./queue/scheduler.ts";
 
 export interface FiguresParts {
   readonly store: Pick<Store, "countRuns">;

@@ -17,12 +17,12 @@ import type { Credentials, TrainingSpec } from "../domain/training-spec.ts";
 import type { EnvironmentCatalogue } from "../environments/environment.ts";
 import { readManifest } from "../manifest/read-manifest.ts";
 import type { NewRun, Store } from "../store/store.ts";
-import { PLAIN_RULES, withinRules, type AttemptRules } from "./attempt-rules.ts";
-import { archiveIn, type Definitions } from "./definitions.ts";
-import { deviceKindFor, waitingFor, type Machine } from "./machine.ts";
-import type { RunBook } from "./run-book.ts";
-import { refuseMissingEnvironment } from "./run-environment.ts";
-import type { Scheduler } from "./scheduler.ts";
+import { PLAIN_RULES, withinRules, type AttemptRules } from "./queue/attempt-rules.ts";
+import { archiveIn, type Definitions } from "./removal/definitions.ts";
+import { deviceKindFor, waitingFor, type Machine } from "./queue/machine.ts";
+import type { RunBook } from "./run/run-book.ts";
+import { refuseMissingEnvironment } from "./preparation/run-environment.ts";
+import type { Scheduler } from "./queue/scheduler.ts";
 
 export interface Submission {
   /** A file is in the home's `tmp/`, synced; the service takes it over, or leaves it to the caller when it refuses. */

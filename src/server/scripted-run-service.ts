@@ -6,7 +6,7 @@ import type { Principal } from "../access/authenticate.ts";
 import { definitionSize } from "../domain/definition-content.ts";
 import { runAlreadyEnded, runNotEnded, runNotFound } from "../domain/errors.ts";
 import { resultsAlreadyStored, runStillLives } from "../domain/results-errors.ts";
-import type { RetentionPlan } from "../control/retention-plan.ts";
+import type { RetentionPlan } from "../control/removal/retention-plan.ts";
 import { newRunId } from "../domain/run-id.ts";
 import { advance, amend, newRun, type Run, type RunChange } from "../domain/run.ts";
 import { isTerminal, type RunState } from "../domain/run-state.ts";

@@ -1,7 +1,7 @@
 import type { Principal } from "../access/authenticate.ts";
 import type { DefinitionContent } from "../domain/definition-content.ts";
 import type { MetricCondition, MetricOrder } from "../contract/metric-query.ts";
-import type { RetentionPlan } from "../control/retention-plan.ts";
+import type { RetentionPlan } from "../control/removal/retention-plan.ts";
 import type { MetricSummary } from "../domain/metric-summary.ts";
 import type { Run } from "../domain/run.ts";
 import type { RunState } from "../domain/run-state.ts";

@@ -17,7 +17,7 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
     invariant: 1,
   },
   "terminal-before-the-results": {
-    file: "/src/control/storing-step.ts",
+    file: "/src/control/life/storing-step.ts",
     right: "const kept = await keepPatiently(parts, run, outcome, mayHaveRemains, shutdown);",
     wrong: "const kept = { isStored: true, stored: { objects: 0, sizeBytes: 0, storedAt: new Date() }, warnings: [] };",
     story: "train",

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { mountsBelow, unmountBelow } from "../../src/base/mounts.ts";
-import { removeTree } from "../../src/control/remove-tree.ts";
+import { removeTree } from "../../src/control/run/remove-tree.ts";
 
 const NOBODY = 65_534;
 const AS_NOBODY = ["--reuid", String(NOBODY), "--regid", String(NOBODY), "--clear-groups", "--no-new-privs"];

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdir, rmdir, writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
-import { outcomeOfEndings } from "../../src/control/endings.ts";
+import { outcomeOfEndings } from "../../src/control/life/endings.ts";
 import { CgroupTracker } from "../../src/engines/local/cgroup-tracker.ts";
 import { CGROUP_V1 } from "../../src/engines/local/cgroup-version.ts";
 import { findTrackers } from "../../src/engines/local/choose-tracker.ts";

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
-import { outcomeOfEndings } from "../../src/control/endings.ts";
+import { outcomeOfEndings } from "../../src/control/life/endings.ts";
 import { chooseTracker } from "../../src/engines/local/choose-tracker.ts";
 import { localSetup, type LocalSetup } from "../../src/engines/local/conformance.ts";
 import type { Engine, LearnerTask } from "../../src/engines/engine.ts";

@@ -1,9 +1,9 @@
 import type { Clock } from "../../src/base/clock.ts";
-import type { RunRemains } from "../../src/control/carried.ts";
+import type { RunRemains } from "../../src/control/run/remains.ts";
 import { createDuties, type Duties, type DutyParts } from "../../src/control/duties.ts";
-import type { RetryMemory } from "../../src/control/retry-memory.ts";
-import type { ServiceLog } from "../../src/control/service-log.ts";
-import type { TimeMark } from "../../src/control/trusted-time.ts";
+import type { RetryMemory } from "../../src/control/results/retry-memory.ts";
+import type { ServiceLog } from "../../src/control/run/service-log.ts";
+import type { TimeMark } from "../../src/control/removal/trusted-time.ts";
 import type { Engine } from "../../src/engines/engine.ts";
 import type { Store } from "../../src/store/store.ts";
 import { withMethods } from "../fixtures/with-methods.ts";

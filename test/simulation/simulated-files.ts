@@ -1,7 +1,8 @@
-import { awaitAll, allOrNone } from "../../src/control/all-or-none.ts";
-import type { Preparation, RunRemains } from "../../src/control/carried.ts";
-import { learnerDirectory, learnersOf, runDirectory } from "../../src/control/run-directory.ts";
-import type { ServiceLog } from "../../src/control/service-log.ts";
+import { awaitAll, allOrNone } from "../../src/control/preparation/all-or-none.ts";
+import type { Preparation } from "../../src/control/run/preparing.ts";
+import type { RunRemains } from "../../src/control/run/remains.ts";
+import { learnerDirectory, learnersOf, runDirectory } from "../../src/control/run/run-directory.ts";
+import type { ServiceLog } from "../../src/control/run/service-log.ts";
 import type { Clock } from "../../src/base/clock.ts";
 import { RemoteError } from "../../src/datastores/remote-error.ts";
 import { diskFull } from "../../src/domain/errors.ts";

@@ -1,7 +1,7 @@
 import type { LearnerTask } from "../../src/engines/engine.ts";
 import type { Device } from "../../src/domain/device.ts";
 import { Chance } from "./chance.ts";
-import type { TimeMark } from "../../src/control/trusted-time.ts";
+import type { TimeMark } from "../../src/control/removal/trusted-time.ts";
 import type { Life } from "./life.ts";
 import { MemoryDisk } from "./memory-store.ts";
 import { Observer } from "./observer.ts";

@@ -5,7 +5,7 @@ import { packDirectory } from "../../src/archive/pack-archive.ts";
 import { systemClock, type Clock } from "../../src/base/clock.ts";
 import { machineTime, type MachineTime } from "../../src/base/machine-time.ts";
 import { unmountBelow } from "../../src/base/mounts.ts";
-import { PLAIN_RULES, type AttemptRules } from "../../src/control/attempt-rules.ts";
+import { PLAIN_RULES, type AttemptRules } from "../../src/control/queue/attempt-rules.ts";
 import { createControl, type Control } from "../../src/control/control.ts";
 import { openDirectoryStore } from "../../src/datastores/directory/directory-store.ts";
 import type { DataStores } from "../../src/datastores/data-stores.ts";

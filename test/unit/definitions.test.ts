@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
-import { Definitions } from "../../src/control/definitions.ts";
+import { Definitions } from "../../src/control/removal/definitions.ts";
 import { openSqliteStore } from "../../src/store/sqlite/open.ts";
 import { pendingRun } from "../fixtures/pending-run.ts";
 

@@ -2,11 +2,11 @@ import { readFile } from "node:fs/promises";
 import { stripTypeScriptTypes } from "node:module";
 import { isDeepStrictEqual } from "node:util";
 import { expect, test } from "vitest";
-import type { decideRetention } from "../../src/control/retention-decision.ts";
+import type { decideRetention } from "../../src/control/removal/retention-decision.ts";
 import { NOW, RETENTION_CASES } from "../fixtures/retention-cases.ts";
 
 /** Each reason to keep a run is turned round in the source; some case of the table must notice. */
-const SOURCE = new URL("../../src/control/retention-decision.ts", import.meta.url);
+const SOURCE = new URL("../../src/control/removal/retention-decision.ts", import.meta.url);
 
 type Decide = typeof decideRetention;
 

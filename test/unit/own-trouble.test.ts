@@ -1,8 +1,8 @@
 import { rm } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
-import { RunBook } from "../../src/control/run-book.ts";
-import { tellWithheld } from "../../src/control/withheld-devices.ts";
+import { RunBook } from "../../src/control/run/run-book.ts";
+import { tellWithheld } from "../../src/control/run/withheld-devices.ts";
 import { diskFull, secretUnreadable, storeBusy, versionConflict } from "../../src/domain/errors.ts";
 import type { Run } from "../../src/domain/run.ts";
 import type { RunState } from "../../src/domain/run-state.ts";

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { learnerTask } from "../../src/control/launcher.ts";
-import { runDirectory } from "../../src/control/run-directory.ts";
+import { learnerTask } from "../../src/control/preparation/launcher.ts";
+import { runDirectory } from "../../src/control/run/run-directory.ts";
 import { CAUSES } from "../../src/domain/failure.ts";
 import { advance } from "../../src/domain/run.ts";
 import { RUN_STATES } from "../../src/domain/run-state.ts";

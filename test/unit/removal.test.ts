@@ -4,7 +4,7 @@ import { copyFile, mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { removeTree } from "../../src/control/remove-tree.ts";
+import { removeTree } from "../../src/control/run/remove-tree.ts";
 import { storeBusy } from "../../src/domain/errors.ts";
 import { controlBundle, MANIFEST, type ControlBundle } from "./control-bundle.ts";
 

@@ -1,0 +1,138 @@
+import { backoffDelayMs } from "../../base/backoff.ts";
+import { ServiceError } from "../../domain/errors.ts";
+import { resultsAlreadyStored, resultsNotKept, runStillLives } from "../../domain/results-errors.ts";
+import { amend, type Run } from "../../domain/run.ts";
+import { isTerminal } from "../../domain/run-state.ts";
+import type { RunRemains } from "../run/remains.ts";
+import { messageOf } from "../run/failures.ts";
+import { tidyUpAgain } from "../removal/late-tidying.ts";
+import { keepPatiently, type KeepingParts } from "./patient-keeping.ts";
+import type { RetryMemory } from "./retry-memory.ts";
+import type { KeptResults } from "../run/remains.ts";
+import { notStored, withoutUnstored } from "./unstored-results.ts";
+
+/** Trouble of our own (a busy database, a full disk) is no reason to give up. */
+const TROUBLE_BACKOFF = { attempts: Infinity, firstDelayMs: 200, maxDelayMs: 10_000 };
+
+export interface RetryParts extends KeepingParts {
+  readonly remains: Pick<RunRemains, "keep" | "tidyUp" | "findLeftBehind">;
+  /** Left out: a server that dies forgets what it was asked for. */
+  readonly retryMemory?: RetryMemory;
+  /** Whether the run directory is still there. Left out: it is. */
+  isKept?(run: Run): boolean;
+}
+
+/**
+ * Stores what ended runs could not store at their end. How a run ended never changes by it: it gets its `results`, a
+ * line in its story, and loses the warning. Survives a crash by the memory: a request that was answered is carried out.
+ */
+export class ResultsRetries {
+  readonly #parts: RetryParts;
+  readonly #ending = new AbortController();
+  readonly #underWay = new Map<string, Promise<void>>();
+
+  constructor(parts: RetryParts) {
+    this.#parts = parts;
+  }
+
+  /** Resolves once nothing can make the request forgotten. One that is under way already is left to itself. */
+  async request(id: string, account: string): Promise<Run> {
+    const { book, retryMemory } = this.#parts;
+    const run = await book.get(id);
+    this.#refuseWhatCannotBe(run);
+    if (this.#underWay.has(id)) return run;
+    await retryMemory?.add(id);
+    const message = `${account} asked to store the results again.`;
+    const asked = await book.update(id, (latest, now) => ({
+      run: amend(latest, now, {}),
+      events: [{ type: "results_retry", message }],
+    }));
+    this.#begin(id, false);
+    return asked;
+  }
+
+  /** Takes up what a server before this one was asked for. */
+  async start(): Promise<void> {
+    for (const id of (await this.#parts.retryMemory?.list()) ?? []) this.#begin(id, true);
+  }
+
+  async close(): Promise<void> {
+    this.#ending.abort(new Error("The server is ending."));
+    await Promise.all(this.#underWay.values());
+  }
+
+  #refuseWhatCannotBe(run: Run): void {
+    if (!isTerminal(run.state)) throw runStillLives(run.id, run.state);
+    if (run.results !== null) throw resultsAlreadyStored(run.id);
+    if (run.outcome === null || this.#parts.isKept?.(run) === false) throw resultsNotKept(run.id);
+  }
+
+  #begin(id: string, isResumed: boolean): void {
+    if (this.#underWay.has(id) || this.#ending.signal.aborted) return;
+    const work = this.#insist(id, isResumed).finally(() => this.#underWay.delete(id));
+    this.#underWay.set(id, work);
+  }
+
+  /** Never rejects. */
+  async #insist(id: string, isResumed: boolean): Promise<void> {
+    const { clock, log, retryMemory } = this.#parts;
+    const { signal } = this.#ending;
+    for (let attempt = 1; !signal.aborted; attempt += 1) {
+      try {
+        await this.#retry(id, signal);
+        await retryMemory?.remove(id);
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        const isOver = error instanceof ServiceError && error.kind !== "unavailable";
+        if (isOver) return await this.#forget(id, error);
+        log.error({ runId: id, isResumed, error: messageOf(error) }, "results could not be stored again; trying on");
+        await clock.sleep(backoffDelayMs(TROUBLE_BACKOFF, attempt), signal).catch(() => undefined);
+      }
+    }
+  }
+
+  /** The run is gone, or what it kept here. */
+  async #forget(id: string, why: ServiceError): Promise<void> {
+    const { log, retryMemory } = this.#parts;
+    await retryMemory?.remove(id).catch((error: unknown) => {
+      log.error({ runId: id, why: why.message, error: messageOf(error) }, "a request to store results stays behind");
+    });
+  }
+
+  async #retry(id: string, signal: AbortSignal): Promise<void> {
+    const { book, remains } = this.#parts;
+    const run = await book.get(id);
+    // A server before this one had stored them, and died over tidying up.
+    if (isTerminal(run.state) && run.results !== null) return this.#tidying(run, tidyUpAgain(remains, run));
+    this.#refuseWhatCannotBe(run);
+    const { outcome } = run;
+    if (outcome === null) return;
+    const kept = await keepPatiently(this.#parts, run, outcome, true, signal);
+    if (kept.isStored) return this.#tellStored(run, kept);
+    await book.update(id, (latest, now) => ({
+      run: amend(latest, now, {}),
+      events: [{ type: "results_not_stored", message: notStored(run, kept.reason) }],
+    }));
+  }
+
+  async #tellStored(run: Run, { stored, warnings, unreadFiles = 0 }: KeptResults): Promise<void> {
+    const { book, remains } = this.#parts;
+    const leftBehind = await remains.findLeftBehind(run).catch(() => null); // As at the end of the run.
+    const added = leftBehind === null ? warnings : [...warnings, leftBehind];
+    await book.update(run.id, (latest, now) => ({
+      run: amend(latest, now, {
+        results: stored,
+        warnings: [...new Set([...withoutUnstored(latest.warnings), ...added])],
+      }),
+      events: [{ type: "results_stored", message: `${stored.objects} objects stored.` }],
+    }));
+    await this.#tidying(run, remains.tidyUp(run, unreadFiles === 0, leftBehind !== null));
+  }
+
+  async #tidying(run: Run, work: Promise<void>): Promise<void> {
+    await work.catch((error: unknown) => {
+      this.#parts.log.error({ runId: run.id, error: messageOf(error) }, "a run's folders could not be tidied up");
+    });
+  }
+}
