@@ -30,6 +30,12 @@ const RING_PIECES = 512;
 const PIECE_BYTES = 65_536;
 
 /**
+ * A program may write a thousand times a second, and each look costs every follower a piece of its own. So the first
+ * byte after silence is looked for at once, and what comes right behind it goes together.
+ */
+const PACE_MS = 8;
+
+/**
  * Gives one log to all who follow it: however many they are, there is one watch, and each new byte is read once. Followers
  * pull, so one that does not read costs nothing; one that has fallen behind what is kept here reads the file by itself, a
  * piece at a time, until it has caught up. Nothing here can hold up the program: it writes into its file.
@@ -52,6 +58,8 @@ export class LogHub implements Disposable {
   /** The epoch in which the last reading that found nothing began, and whether the log was complete then. */
   #exhausted: { readonly epoch: number; readonly isComplete: boolean } | null = null;
   readonly #waiting = new Set<() => void>();
+  #lookedAtMs = -PACE_MS;
+  #pace: NodeJS.Timeout | null = null;
 
   constructor(source: LogSource) {
     this.#source = source;
@@ -91,6 +99,7 @@ export class LogHub implements Disposable {
 
   [Symbol.dispose](): void {
     this.#over.abort();
+    if (this.#pace !== null) clearTimeout(this.#pace);
     void this.#file?.close();
   }
 
@@ -175,7 +184,7 @@ export class LogHub implements Disposable {
         if (facts.path !== path) {
           watching?.[Symbol.dispose]();
           path = facts.path;
-          watching = watchLog(path, () => this.#wake());
+          watching = watchLog(path, () => this.#wakeAtPace());
         }
         this.#facts = facts;
         this.#wake();
@@ -189,6 +198,18 @@ export class LogHub implements Disposable {
     } finally {
       watching?.[Symbol.dispose]();
     }
+  }
+
+  #wakeAtPace(): void {
+    if (this.#pace !== null) return;
+    const leftMs = this.#lookedAtMs + PACE_MS - performance.now();
+    const wake = (): void => {
+      this.#pace = null;
+      this.#lookedAtMs = performance.now();
+      this.#wake();
+    };
+    if (leftMs <= 0) wake();
+    else this.#pace = setTimeout(wake, leftMs);
   }
 
   #wake(): void {
