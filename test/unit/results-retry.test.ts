@@ -1,3 +1,4 @@
+import { EngineError } from "../../src/engines/engine-error.ts";
 import { existsSync } from "node:fs";
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -132,6 +133,16 @@ test("a bucket that stays away is tried for as long as configured, and then the 
   expect(clock.sleptMs).toBeLessThan(700_000);
   expect(bundle.bucket.puts).toBeGreaterThan(10);
   expect((await bundle.types(run.id)).filter((type) => type === "results_delayed")).toHaveLength(1);
+});
+
+test("a run whose program never started does not wait for a bucket that stays away", async () => {
+  const clock = quickClock();
+  const error = new EngineError("the program cannot be started", { retryable: false });
+  await using bundle = await brokenBundle({ clock, script: () => ({ kind: "cannot_start", error }) });
+  bundle.bucket.trouble = away;
+  const run = await ended(bundle);
+  expect(run).toMatchObject({ state: "failed", failure: { cause: "start_failed" }, results: null });
+  expect(await bundle.types(run.id)).not.toContain("results_delayed");
 });
 
 test("a bucket that comes back in time gets everything, and nothing is said in the end", async () => {

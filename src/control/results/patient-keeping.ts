@@ -39,7 +39,9 @@ export async function keepPatiently(
   wasCutOff: boolean,
   signal: AbortSignal,
 ): Promise<Keeping> {
-  const { clock, log, remains, resultsGiveUpMs = DEFAULT_GIVE_UP_MS } = parts;
+  const { clock, log, remains } = parts;
+  // Of a program that never started there is nothing to lose but the reason why, and that the run tells by itself.
+  const patienceMs = run.startedAt === null ? 0 : (parts.resultsGiveUpMs ?? DEFAULT_GIVE_UP_MS);
   const startedMs = clock.monotonicMs();
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -50,12 +52,12 @@ export async function keepPatiently(
       const reason = messageOf(error);
       const spentMs = clock.monotonicMs() - startedMs;
       const mayPass = error instanceof RemoteError && error.retryable;
-      if (!mayPass || spentMs >= resultsGiveUpMs) {
+      if (!mayPass || spentMs >= patienceMs) {
         log.error({ runId: run.id, attempt, error: reason }, "a run's results could not be stored");
         return { isStored: false, reason };
       }
       if (attempt === 1) await tellDelay(parts, run, reason);
-      const pauseMs = Math.min(backoffDelayMs(PAUSES, attempt), resultsGiveUpMs - spentMs);
+      const pauseMs = Math.min(backoffDelayMs(PAUSES, attempt), patienceMs - spentMs);
       await clock.sleep(pauseMs, signal).catch((cause: unknown) => {
         signal.throwIfAborted();
         throw cause;
