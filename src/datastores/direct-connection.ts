@@ -165,6 +165,8 @@ export class DirectConnection {
     this.#isPaused = false;
     if (exchange.left === 0) this.#end(exchange);
     if (this.#socket.destroyed) return;
+    // Anew: where the pause was longer, the timer has run out and would wait for the next byte.
+    this.#socket.setTimeout(this.#limits.silenceMs);
     this.#socket.resume();
   }
 

@@ -118,6 +118,13 @@ test("silence before and in the body is told apart, and waiting on this side is 
   expect(await bundle.get(promise)).toMatchObject({ body: "one" });
 });
 
+test("silence after a long pause on this side is noticed too", async () => {
+  await using bundle = await setUp(["HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\none"], { silenceMs: 100 });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  setTimeout(resolve, 300);
+  expect(await failure(bundle.get(promise))).toMatchObject({ code: "UND_ERR_BODY_TIMEOUT" });
+});
+
 test("an abort ends an answer with its reason, and the connection is not used again", async () => {
   await using bundle = await setUp(["HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\none", answer("two")]);
   const stop = new AbortController();
