@@ -58,6 +58,19 @@ test("a server that takes a run over leaves its data alone, whatever is cleared"
   await expect.poll(async () => mountsBelow(bundle.home)).toEqual([]);
 });
 
+test("a server starts whatever a loss of power, or a program, has made of the record of a run's data", async () => {
+  await using bundle = await controlBundle({ script: () => ({ kind: "runs", onStop: "ends" }) });
+  await withData(bundle);
+  const { id } = await bundle.submit(WITH_DATA);
+  await bundle.untilState(id, "running");
+  for (const spoiled of ["", "null", '{"tree":1}']) {
+    await writeFile(join(bundle.home, "runs", id, "attempt-1.data.json"), spoiled);
+    await bundle.restart();
+  }
+  await bundle.control.runs.requestStop(id, 0, { account: "ann" });
+  expect((await bundle.untilEnded(id)).state).toBe("canceled");
+});
+
 test("only the part of a bucket that the manifest asks for comes, under its key without the prefix", async () => {
   const seen: string[] = [];
   await using bundle = await controlBundle({

@@ -96,11 +96,18 @@ export async function useData<T>(
   );
 }
 
-/** What was staged for the attempt; null for one without data. */
+/** What was staged for the attempt; null for one without data, and where nothing sound says so. */
 export async function readStaged(home: string, run: Run): Promise<StagedRecord | null> {
-  // Absent: without data there is none. A file that was cut off by a loss of power has no marker beside it.
-  const text = await readFile(recordPath(runDirectory(home, run.id), run.attempt), "utf8").catch(() => null);
-  return text === null ? null : (JSON.parse(text) as StagedRecord);
+  try {
+    const text = await readFile(recordPath(runDirectory(home, run.id), run.attempt), "utf8");
+    const record = JSON.parse(text) as Partial<StagedRecord> | null;
+    const isSound = typeof record?.tree === "string" && record.staged !== undefined && Array.isArray(record.warnings);
+    return isSound ? (record as StagedRecord) : null;
+  } catch {
+    // Absent without data. One that a loss of power cut off, or that the program spoiled, must not keep a server from
+    // starting: it looks at those of all live runs.
+    return null;
+  }
 }
 
 /** Takes the data away from DATA_DIR and lets the cache go of it. May be repeated. */
