@@ -2,11 +2,12 @@ import { existsSync } from "node:fs";
 import { appendFile, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { zstdDecompressSync } from "node:zlib";
+import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { guardWorld, type Step } from "../base/world.ts";
 import { archiveLog } from "./archive-log.ts";
+import { encodeSeekTable } from "./archive/seek-table.ts";
 import { openStoredLog } from "./archive/stored-log.ts";
 
 const never = new AbortController().signal;
@@ -103,6 +104,17 @@ test("an archive that was cut or spoiled is none", async () => {
   expect(await openStoredLog(bundle.path)).toBe(null);
   await appendFile(`${bundle.path}.zst`, "x");
   expect(await openStoredLog(bundle.path)).toBe(null);
+});
+
+test("what a program puts in an archive's place never unfolds to more than a frame of ours", async () => {
+  await using bundle = await makeBundle();
+  const frame = zstdCompressSync(Buffer.alloc(10_000_000));
+  const archive = (content: number): Buffer =>
+    Buffer.concat([frame, encodeSeekTable([{ compressed: frame.length, content }])]);
+  await writeFile(`${bundle.path}.zst`, archive(10_000_000));
+  expect(await openStoredLog(bundle.path)).toBe(null);
+  await writeFile(`${bundle.path}.zst`, archive(100));
+  await expect(readAt(bundle.path, 0, 100)).rejects.toMatchObject({ code: "ERR_BUFFER_TOO_LARGE" });
 });
 
 async function countSteps(content: Buffer): Promise<number> {

@@ -7,10 +7,9 @@ import { syncFolder } from "../base/sync-folder.ts";
 import { open, rename, rm } from "../base/world-files.ts";
 import { openRegularFile } from "./log-file.ts";
 import { encodeSeekTable } from "./archive/seek-table.ts";
-import { ARCHIVE_ENDING, openArchive, type LogBytes } from "./archive/stored-log.ts";
+import { ARCHIVE_ENDING, FRAME_BYTES, openArchive, type LogBytes } from "./archive/stored-log.ts";
 
 const compress = promisify(zstdCompress);
-const FRAME_BYTES = 262_144;
 const PARAMS = { params: { [constants.ZSTD_c_checksumFlag]: 1 } };
 
 /**

@@ -9,6 +9,13 @@ const decompress = promisify(zstdDecompress);
 /** What the archive of a log is called, beside where the log was. */
 export const ARCHIVE_ENDING = ".zst";
 
+/** Of the content of each frame. A program can put what it likes in an archive's place: what has larger ones is none of ours. */
+export const FRAME_BYTES = 262_144;
+/** Room for what does not become smaller, beyond the bound of the zstd library. */
+const MAX_COMPRESSED_BYTES = 2 * FRAME_BYTES;
+/** For a log of 2 TB. */
+const MAX_TABLE_BYTES = 64 * 1024 * 1024;
+
 /** The bytes of a log, whatever they are stored as; as a file handle gives them. */
 export interface LogBytes {
   read(buffer: Buffer, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
@@ -40,8 +47,15 @@ export async function openArchive(path: string): Promise<{ handle: LogBytes; siz
 async function readTable(handle: FileHandle, fileBytes: number): Promise<SeekTable | null> {
   const footer = await readWhole(handle, Math.max(0, fileBytes - FOOTER_BYTES), Math.min(fileBytes, FOOTER_BYTES));
   const size = seekTableBytes(footer);
-  if (size === null || size > fileBytes) return null;
-  return decodeSeekTable(await readWhole(handle, fileBytes - size, size), fileBytes);
+  if (size === null || size > fileBytes || size > MAX_TABLE_BYTES) return null;
+  const table = decodeSeekTable(await readWhole(handle, fileBytes - size, size), fileBytes);
+  if (table === null) return null;
+  const areOurs = areWithin(table.content, FRAME_BYTES) && areWithin(table.compressed, MAX_COMPRESSED_BYTES);
+  return areOurs ? table : null;
+}
+
+function areWithin(places: readonly number[], mostBytes: number): boolean {
+  return places.every((place, i) => place - (places[i - 1] ?? 0) <= mostBytes);
 }
 
 /** Reads the frames that are asked for; the last one is kept, since readers go on where they were. */
@@ -97,8 +111,10 @@ class Archive implements LogBytes {
   async #decompress(frame: number): Promise<Buffer> {
     const { compressed, content } = this.#table;
     const begin = compressed[frame] ?? 0;
-    const bytes = await decompress(await readWhole(this.#handle, begin, (compressed[frame + 1] ?? 0) - begin));
     const size = (content[frame + 1] ?? 0) - (content[frame] ?? 0);
+    const packed = await readWhole(this.#handle, begin, (compressed[frame + 1] ?? 0) - begin);
+    // Never more than the table says, whatever the frame would unfold to.
+    const bytes = await decompress(packed, { maxOutputLength: Math.max(1, size) });
     if (bytes.length !== size)
       throw new Error(`Frame ${frame} of an archived log has ${bytes.length} bytes, not ${size}.`);
     return bytes;
