@@ -1,3 +1,4 @@
+import { RemoteError } from "./remote-error.ts";
 import type { DataStore } from "./datastore.ts";
 import type { Outcome } from "./http-client.ts";
 
@@ -72,7 +73,7 @@ export async function readRangeOf(
   }
 }
 
-/** Where the bytes of an answer of HTTP lie in the object, by its Content-Range or its length. */
+/** Where the bytes of an answer of HTTP lie in the object, by its Content-Range or its length. Throws where some are left out. */
 export function placeOf(answer: Outcome, asked: number): Pick<RangeAnswer, "sizeBytes" | "start" | "end"> {
   const range = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(answer.header("content-range") ?? "");
   if (answer.status !== 206) {
@@ -82,5 +83,9 @@ export function placeOf(answer: Outcome, asked: number): Pick<RangeAnswer, "size
   }
   if (range === null) return { sizeBytes: null, start: asked, end: null };
   const [, start, last, size] = range;
+  if (Number(start) > asked) {
+    const fact = `The store sent bytes from ${start} on where those from ${asked} on were asked for.`;
+    throw new RemoteError("corrupted", fact, { retryable: true, status: answer.status });
+  }
   return { sizeBytes: size === "*" ? null : Number(size), start: Number(start), end: Number(last) + 1 };
 }
