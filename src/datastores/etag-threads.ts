@@ -62,8 +62,11 @@ class EtagThread {
     this.#worker = new Worker(new URL(`./etag-thread${ending}`, import.meta.url), { name: "checksums" });
     this.#worker.unref();
     this.#worker.on("message", (report: EtagReport) => this.#waiting.get(report.id)?.(report));
+    let hasEnded = false;
     const end = (error: Error): void => {
-      onEnd();
+      // An error comes first and the exit after it.
+      if (!hasEnded) onEnd();
+      hasEnded = true;
       for (const settle of this.#waiting.values()) settle(error);
     };
     this.#worker.once("error", (error) => end(error as Error));
