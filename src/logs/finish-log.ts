@@ -55,7 +55,13 @@ async function isUnfinished(path: string, mask: SecretMask): Promise<boolean> {
 
 async function replace(path: string, mask: SecretMask): Promise<void> {
   const draft = join(dirname(path), ".training-log.draft");
-  await copyServed(path, draft, mask, true);
+  try {
+    await copyServed(path, draft, mask, true);
+  } catch (error) {
+    // On a full disk the half of a copy is what would stay there for as long as the run does.
+    await rm(draft, { force: true });
+    throw error;
+  }
   const dropped = readDropped(path);
   if (dropped !== null && dropped.compactedAt === null) {
     await using log = await openServedLog({ path, mask, isComplete: true });
