@@ -44,7 +44,7 @@ export function logKeeper(parts: LogKeeperParts, book: RunBook): Companion {
         await clock.sleep(pauseMs, over).catch(() => undefined);
         if (over.aborted) return;
         const looks = await Promise.all(keepers.map(async (keeper) => keeper.look().catch(nothingSeen)));
-        for (const look of looks) await tell(book, run, look);
+        for (const look of looks) await tell(book, run, look).catch(nothingTold);
         pauseMs = pace.next(looks, clock.monotonicMs());
       }
     },
@@ -60,6 +60,11 @@ export function logKeeper(parts: LogKeeperParts, book: RunBook): Companion {
       return [];
     },
   };
+
+  /** A warning less, as on a full disk; the log has to be kept within its limit all the same. */
+  function nothingTold(error: unknown): void {
+    log.warn({ error: messageOf(error) }, "a run could not be told of its log");
+  }
 
   function nothingSeen(error: unknown): LogLook {
     log.warn({ error: messageOf(error) }, "a log could not be looked at");
