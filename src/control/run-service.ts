@@ -34,7 +34,7 @@ export interface RunServiceParts extends SubmissionParts, RunRemovalParts {
   readonly lifecycle: Lifecycle;
   readonly engine: Engine;
   readonly stopGraceMs: number;
-  readonly retries: Pick<ResultsRetries, "request">;
+  readonly retries: Pick<ResultsRetries, "request" | "refuseWhatCannotBe" | "without">;
   openCredentials(runId: string): Promise<Credentials>;
   /** Shared with what keeps them up to date while programs write; left out: nothing does. */
   readonly logIndexes?: LogIndexes;
@@ -164,7 +164,7 @@ export class RunService {
   async retryResults(id: string, manifest: string | null, principal: Principal): Promise<Run> {
     const parts = this.#parts;
     if (manifest !== null) {
-      const results = credentialsFor(await parts.book.get(id), manifest);
+      const results = credentialsFor(await parts.retries.refuseWhatCannotBe(id), manifest);
       const { data } = await parts.openCredentials(id);
       await parts.store.saveCredentials(id, parts.sealCredentials(id, { data, results }));
     }

@@ -10,7 +10,7 @@ import type { LearnerTask } from "../../src/engines/engine.ts";
 import type { Script } from "../../src/engines/scripted/scripted-engine.ts";
 import { failure } from "../fixtures/failure.ts";
 import { withMethods } from "../fixtures/with-methods.ts";
-import { controlBundle, type BundleOptions, type ControlBundle } from "./control-bundle.ts";
+import { controlBundle, type BundleOptions, type ControlBundle, MANIFEST } from "./control-bundle.ts";
 
 const ANN = { account: "ann" };
 const denied = new RemoteError("denied", "bucket 'models' said 403.", { retryable: false });
@@ -88,6 +88,20 @@ test("a retry that fails again leaves the results where they are, and may be rep
   await bundle.until(id, "results_stored");
 });
 
+test("a run that is removed while its results are stored again is gone, and no marker says that they are there", async () => {
+  await using bundle = await brokenBundle();
+  const { id } = await ended(bundle);
+  const before = bundle.bucket.puts;
+  bundle.bucket.trouble = away;
+  await bundle.control.runs.retryResults(id, null, ANN);
+  await expect.poll(() => bundle.bucket.puts).toBeGreaterThan(before);
+  bundle.bucket.trouble = null;
+  expect(await bundle.control.runs.remove(id, ANN, true)).toBe(null);
+  await expect.poll(async () => readdir(join(bundle.home, "results-retries"))).toEqual([]);
+  expect(await readdir(join(bundle.home, "runs"))).toEqual([]);
+  expect(await bundle.stored(id, "learner-1/.log-copy-complete")).toBe(undefined);
+});
+
 test("there is nothing to retry for a run that lives, is stored, or has no results here", async () => {
   await using bundle = await brokenBundle();
   bundle.bucket.trouble = null;
@@ -101,11 +115,17 @@ test("there is nothing to retry for a run that lives, is stored, or has no resul
   expect(await refusal("training-unknown00")).toMatchObject({ code: "run_not_found" });
 });
 
-test("a run that has not ended is not retried", async () => {
-  await using bundle = await brokenBundle({ script: () => ({ kind: "runs", onStop: "ends" }) });
+test("a run that has not ended is not retried, and keeps its credentials", async () => {
+  let saved = 0;
+  const database = () => ({ saveCredentials: async () => void (saved += 1) });
+  await using bundle = await brokenBundle({ script: () => ({ kind: "runs", onStop: "ends" }), database });
   const { id } = await bundle.submit();
   await bundle.untilState(id, "running");
-  expect(await failure(bundle.control.runs.retryResults(id, null, ANN))).toMatchObject({ code: "run_still_lives" });
+  for (const manifest of [null, MANIFEST]) {
+    const refusal = failure(bundle.control.runs.retryResults(id, manifest, ANN));
+    expect(await refusal).toMatchObject({ code: "run_still_lives" });
+  }
+  expect(saved).toBe(0);
 });
 
 /** A clock on which pauses take no time and are added up. */

@@ -2,6 +2,7 @@ import { runNotEnded, runNotFound } from "../../domain/errors.ts";
 import { isTerminal } from "../../domain/run-state.ts";
 import type { Run } from "../../domain/run.ts";
 import type { Store } from "../../store/store.ts";
+import type { ResultsRetries } from "../results/results-retry.ts";
 import type { Definitions } from "./definitions.ts";
 import { withDeletion, withRestoration } from "./deletion.ts";
 import { undoUntil } from "./retention-decision.ts";
@@ -15,6 +16,7 @@ export interface RunRemovalParts {
   readonly book: RunBook;
   readonly definitions: Pick<Definitions, "removeUnused">;
   readonly trash: Pick<Trash, "remove">;
+  readonly retries: Pick<ResultsRetries, "without">;
   /** What becomes of ended and deleted runs. */
   readonly retention: Pick<PlanParts, "rules" | "time" | "holdsOnlyCopy">;
 }
@@ -53,7 +55,9 @@ export class RunRemoval {
 
   /** Removes the run for good, unless it was changed since it was read. */
   async forget(run: Run): Promise<void> {
-    if (!(await this.#parts.trash.remove(run.id, run.version))) throw runNotFound(run.id);
+    const { trash, retries } = this.#parts;
+    const isRemoved = await retries.without(run.id, async () => trash.remove(run.id, run.version));
+    if (!isRemoved) throw runNotFound(run.id);
     // The run is gone; should its ZIP stay for a trouble of the disk, the sweep of the next start takes it.
     await this.#parts.definitions.removeUnused(run.definitionSha256).catch(() => undefined);
   }

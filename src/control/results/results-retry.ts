@@ -29,7 +29,7 @@ export interface RetryParts extends KeepingParts {
 export class ResultsRetries {
   readonly #parts: RetryParts;
   readonly #ending = new AbortController();
-  readonly #underWay = new Map<string, Promise<void>>();
+  readonly #underWay = new Map<string, { readonly pause: AbortController; readonly done: Promise<void> }>();
 
   constructor(parts: RetryParts) {
     this.#parts = parts;
@@ -38,8 +38,7 @@ export class ResultsRetries {
   /** Resolves once nothing can make the request forgotten. One that is under way already is left to itself. */
   async request(id: string, account: string): Promise<Run> {
     const { book, retryMemory } = this.#parts;
-    const run = await book.get(id);
-    this.#refuseWhatCannotBe(run);
+    const run = await this.refuseWhatCannotBe(id);
     if (this.#underWay.has(id)) return run;
     await retryMemory?.add(id);
     const message = `${account} asked to store the results again.`;
@@ -58,7 +57,31 @@ export class ResultsRetries {
 
   async close(): Promise<void> {
     this.#ending.abort(new Error("The server is ending."));
-    await Promise.all(this.#underWay.values());
+    await Promise.all(this.#underWay.values().map(({ done }) => done));
+  }
+
+  /**
+   * Does what takes a run's directory away while nothing stores results out of it: what it no longer finds there, it would
+   * take for results that there never were, and the bucket's marker would say that all are stored.
+   */
+  async without<T>(id: string, act: () => Promise<T>): Promise<T> {
+    const underWay = this.#underWay.get(id);
+    if (underWay === undefined) return act();
+    underWay.pause.abort(new Error("The run is being removed."));
+    await underWay.done;
+    try {
+      return await act();
+    } finally {
+      // Finds out by itself that the run is gone, or goes on.
+      this.#begin(id, true);
+    }
+  }
+
+  /** The run, when there is something of it to store again; rejects with what is in the way. */
+  async refuseWhatCannotBe(id: string): Promise<Run> {
+    const run = await this.#parts.book.get(id);
+    this.#refuseWhatCannotBe(run);
+    return run;
   }
 
   #refuseWhatCannotBe(run: Run): void {
@@ -69,14 +92,15 @@ export class ResultsRetries {
 
   #begin(id: string, isResumed: boolean): void {
     if (this.#underWay.has(id) || this.#ending.signal.aborted) return;
-    const work = this.#insist(id, isResumed).finally(() => this.#underWay.delete(id));
-    this.#underWay.set(id, work);
+    const pause = new AbortController();
+    const signal = AbortSignal.any([this.#ending.signal, pause.signal]);
+    const done = this.#insist(id, isResumed, signal).finally(() => this.#underWay.delete(id));
+    this.#underWay.set(id, { pause, done });
   }
 
   /** Never rejects. */
-  async #insist(id: string, isResumed: boolean): Promise<void> {
+  async #insist(id: string, isResumed: boolean, signal: AbortSignal): Promise<void> {
     const { clock, log, retryMemory } = this.#parts;
-    const { signal } = this.#ending;
     for (let attempt = 1; !signal.aborted; attempt += 1) {
       try {
         await this.#retry(id, signal);
