@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { appendFile, mkdir, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -144,4 +145,11 @@ test("the server after this one goes on copying", async () => {
   await bundle.look();
   await bundle.look();
   expect(await bundle.stored(bundle.id, "model")).toBe("weights");
+});
+
+test("a copy of the log that a server left when it died goes with the run's end", async () => {
+  await using bundle = await setUp();
+  await writeFile(bundle.folder("log-copy"), "half");
+  await bundle.stop();
+  await expect.poll(() => existsSync(bundle.folder("log-copy"))).toBe(false);
 });

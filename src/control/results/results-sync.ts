@@ -14,7 +14,7 @@ import type { Companion } from "../run/companion.ts";
 import { messageOf } from "../run/failures.ts";
 import { resultFolders, type ResultFolder } from "./result-layout.ts";
 import type { RunBook } from "../run/run-book.ts";
-import { learnerDirectory, learnersOf, runDirectory, TRAINING_LOG } from "../run/run-directory.ts";
+import { learnerDirectory, learnersOf, runDirectory, TRAINING_LOG, type RunDirectory } from "../run/run-directory.ts";
 import type { SecretMasks } from "../logs/secret-masks.ts";
 import type { ServiceLog } from "../run/service-log.ts";
 import { useStore } from "../run/use-store.ts";
@@ -53,8 +53,11 @@ export function resultsSync(parts: SyncParts, book: RunBook): Companion {
         } catch (error) {
           if (over.aborted) return;
           parts.log.warn({ runId: run.id, error: messageOf(error) }, "results could not be copied while a run works");
-          if (!hasWarned) await warn(book, run, error);
-          hasWarned = true;
+          hasWarned ||= await warn(book, run, error).then(
+            () => true,
+            // The next look that fails tells it.
+            () => false,
+          );
         }
       }
     },
@@ -141,7 +144,7 @@ class Looks {
   async #copyLog(store: DataStore, log: string, key: string, signal: AbortSignal): Promise<void> {
     const facts = await stat(log).catch(() => null); // None yet.
     if (facts === null || this.#sent.get(key) === String(facts.size)) return;
-    const copy = join(runDirectory(this.#parts.home, this.#run.id).root, "log-copy");
+    const copy = logCopyIn(runDirectory(this.#parts.home, this.#run.id));
     try {
       const sizeBytes = await copyServed(log, copy, await this.#parts.masks.of(this.#run.id), false);
       const object = await store.put(
@@ -156,6 +159,11 @@ class Looks {
       await rm(copy, { force: true });
     }
   }
+}
+
+/** Where a log's copy lies while it is sent; a server that dies leaves it there. */
+export function logCopyIn(directory: RunDirectory): string {
+  return join(directory.root, "log-copy");
 }
 
 function factsOf({ sizeBytes, modifiedMs }: LocalFile): string {

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { rm } from "../../base/world-files.ts";
 import type { Run, RunOutcome } from "../../domain/run.ts";
 import type { Credentials } from "../../domain/training-spec.ts";
 import { readTail } from "../../logs/served-log.ts";
@@ -7,6 +8,7 @@ import { findLeftBehind, type LeftBehindParts } from "./left-behind.ts";
 import { setAsideLogs } from "../run/past-logs.ts";
 import { explainMissingLog, keepResults, listUntidied, tidyUp, type KeeperParts } from "./result-keeper.ts";
 import { learnerDirectory, runDirectory, TRAINING_LOG } from "../run/run-directory.ts";
+import { logCopyIn } from "./results-sync.ts";
 import type { SecretMasks } from "../logs/secret-masks.ts";
 
 const LOG_TAIL_LINES = 20;
@@ -36,7 +38,10 @@ export function runRemains(parts: RemainsParts): RunRemains {
       return keepResults(parts, run, await parts.openCredentials(run.id), wasCutOff, signal);
     },
     findLeftBehind: async (run) => findLeftBehind(parts, directoryOf(run), run),
-    tidyUp: async (run, areResultsStored, leftBehind) => tidyUp(directoryOf(run), areResultsStored, leftBehind),
+    tidyUp: async (run, areResultsStored, leftBehind) => {
+      if (run.spec.resultsSyncMs !== null) await rm(logCopyIn(directoryOf(run)), { force: true });
+      await tidyUp(directoryOf(run), areResultsStored, leftBehind);
+    },
     listUntidied: () => listUntidied(parts.home),
     resultsFolder: (run) => directoryOf(run).results,
     setAsideLogs: async (run) => setAsideLogs(directoryOf(run), run),
