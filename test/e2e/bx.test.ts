@@ -123,7 +123,10 @@ describe("a run's way, in the words of both years", () => {
     expect(logs.stdout).toContain("\n[--LOGS]      waiting\n");
     const last = await bx("monitor", "training-runs", id, "logs", "last", "1");
     expect(last.stdout.match(/\[--LOGS\]/g)).toHaveLength(1);
-    expect(await bx("monitor", "training-runs", id, "metrics")).toMatchObject({ code: 1, stdout: "" });
+    const metrics = await bx("monitor", "training-runs", id, "metrics");
+    expect([metrics.code, metrics.stderr]).toEqual([0, ""]);
+    expect(metrics.stdout).toMatch(/^Starting to fetch status and metrics messages for model-id '[^']+'\n/);
+    expect(metrics.stdout).toContain("\nStatus: COMPLETED\n");
   });
 
   test("store, deploy and score, which are no part of this", async () => {

@@ -23,6 +23,7 @@ const SHOWN_ONLY: readonly (readonly [command: RegExp, reason: string])[] = [
   [/^(sudo )?apt-get install /, "it installs packages"],
   [/^npm ci( && npm (run demo|test))?$/, "it installs packages; demo and tests check themselves"],
   [/^sudo (systemctl|tar) /, "it needs systemd"],
+  [/^trainyard results retry /, "it needs a bucket that was away"],
 ];
 const MOST_SHOWN_ONLY = 12;
 

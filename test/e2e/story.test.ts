@@ -109,6 +109,7 @@ describe.skipIf(!isAvailable("s3") || !isAvailable("python-frameworks"))("the pa
       expect(keys.filter((key) => !key.startsWith("model/"))).toEqual([
         "_submitted_code/model.zip",
         "learner-1/.log-copy-complete",
+        "learner-1/evaluation-metrics.txt",
         "learner-1/load-data.log",
         "learner-1/load-model.log",
         "learner-1/training-log.txt",

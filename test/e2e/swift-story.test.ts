@@ -56,6 +56,7 @@ test.skipIf(!isAvailable("swift") || !isAvailable("python-frameworks"))(
       expect.arrayContaining([
         `${id}/_submitted_code/model.zip`,
         `${id}/learner-1/.log-copy-complete`,
+        `${id}/learner-1/evaluation-metrics.txt`,
         `${id}/learner-1/load-data.log`,
         `${id}/learner-1/training-log.txt`,
         `${id}/training-log.txt`,

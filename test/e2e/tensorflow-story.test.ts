@@ -56,6 +56,7 @@ test.skipIf(!isAvailable("s3") || !isAvailable("package-index"))(
       expect.arrayContaining([
         "_submitted_code/model.zip",
         "learner-1/.log-copy-complete",
+        "learner-1/evaluation-metrics.txt",
         "learner-1/requirements.lock",
         "learner-1/training-log.txt",
         "model/saved_model.pb",
