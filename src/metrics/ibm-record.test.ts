@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { readIbmRecord, writeIbmRecord } from "./ibm-record.ts";
-import type { MetricRecord, MetricValue } from "./metric-record.ts";
+import { LATEST_MS, type MetricRecord, type MetricValue } from "./metric-record.ts";
 
 const SEEN = new Date(Date.UTC(2026, 0, 1));
 
@@ -52,7 +52,7 @@ const name = fc.string({ minLength: 1 }).filter((text) => text !== "__proto__");
 test("what is written is read again as it was", () => {
   const record = fc.record({
     group: fc.string(),
-    at: fc.date({ min: new Date(1), noInvalidDate: true }),
+    at: fc.date({ min: new Date(1), max: new Date(LATEST_MS), noInvalidDate: true }),
     values: fc.dictionary(name, value, { minKeys: 1, noNullPrototype: true }),
     subId: fc.oneof(fc.constant(null), fc.string({ minLength: 1 })),
     iteration: fc.integer(),
@@ -64,4 +64,11 @@ test("what is written is read again as it was", () => {
       expect(readIbmRecord(writeIbmRecord(written, "training-x", 1), SEEN)).toEqual(written);
     }),
   );
+});
+
+test("a time that nobody could be told is when the record was seen", () => {
+  for (const time of ["1e300", "9e15", "-1", '"x"']) {
+    const record = readIbmRecord(`{"meta": {"time": ${time}}, "values": {"loss": {"type": 3, "value": "1"}}}`, SEEN);
+    expect([record?.at, record?.isOwnTime]).toEqual([SEEN, false]);
+  }
 });

@@ -1,4 +1,4 @@
-import type { MetricRecord, MetricValue } from "./metric-record.ts";
+import { LATEST_MS, type MetricRecord, type MetricValue } from "./metric-record.ts";
 
 /**
  * The records of the service of 2017-18: one JSON object for each line of `evaluation-metrics.txt`.
@@ -17,7 +17,7 @@ export function readIbmRecord(line: string, seenAt: Date): MetricRecord | null {
   if (record === null || !isObject(record["values"])) return null;
   const meta = isObject(record["meta"]) ? record["meta"] : {};
   const time = Number(meta["time"]);
-  const isOwnTime = Number.isFinite(time) && time > 0;
+  const isOwnTime = time > 0 && time <= LATEST_MS;
   const etimes = readValues(record["etimes"]);
   const { grouplabel } = record;
   return {

@@ -36,3 +36,14 @@ test("a name that is too long is cut with a mark", () => {
   const [point] = collect(`${"x".repeat(41)}.${"y".repeat(10)}=1\n${"a".repeat(40)} ${"b".repeat(40)} loss=1\n`);
   expect(point?.key.length).toBeLessThanOrEqual(250);
 });
+
+test("a position beyond all numbers is none", () => {
+  const collector = logCollector();
+  const lines = `{"step": 1e999, "loss": 1}\nstep ${"9".repeat(400)} loss=2\nstep 3 loss=4\n`;
+  const { records } = collector.push(Buffer.from(lines), new Date(0));
+  expect(records.flatMap(pointsOf).map(({ step, value }) => [step, value])).toEqual([
+    [null, 1],
+    [null, 2],
+    [3, 4],
+  ]);
+});

@@ -23,6 +23,9 @@ export interface MetricRecord {
   readonly subId: string | null;
 }
 
+/** The end of the year 9999, in milliseconds since 1970: what a program says beyond it is no time that could be told. */
+export const LATEST_MS = 253_402_300_799_999;
+
 /** One number on one curve. NaN and infinities are values like others: a loss that explodes must be seen. */
 export interface MetricPoint {
   /** `GROUP/NAME`, or `NAME` where there is no group. */
@@ -35,8 +38,12 @@ export interface MetricPoint {
 /** Longer keys are cut with a mark, so that a program cannot fill the service with names. In UTF-16 units. */
 const MAX_KEY_LENGTH = 250;
 
+/** Whatever a program prints as its position, `1e999` too; beyond this it is none, and no chart could be drawn over it. */
+const MAX_STEP = Number.MAX_SAFE_INTEGER;
+
 export function pointsOf(record: MetricRecord): readonly MetricPoint[] {
-  const { group, step, at } = record;
+  const { group, at } = record;
+  const step = record.step !== null && Math.abs(record.step) <= MAX_STEP ? record.step : null;
   return Object.entries(record.values).flatMap(([name, value]) =>
     typeof value.value === "number" ? [{ key: keyOf(group, name), step, at, value: value.value }] : [],
   );

@@ -14,8 +14,12 @@ export interface Grid {
   readonly count: number;
 }
 
+/** Beyond it the widths of buckets would be lost in the numbers, and no width would ever be found. */
+const FARTHEST = Number.MAX_SAFE_INTEGER;
+
 /** The finest grid of at most `most` buckets, and at least two since zero is always an edge, that covers `from` up to and including `to`. */
-export function gridOver(axis: Axis, from: number, to: number, most: number): Grid {
+export function gridOver(axis: Axis, begin: number, end: number, most: number): Grid {
+  const [from, to] = [begin, end].map((place) => Math.min(FARTHEST, Math.max(-FARTHEST, place))) as [number, number];
   let width =
     2 ** Math.max(axis === "time" ? 0 : -20, Math.floor(Math.log2(Math.max(to - from, Number.MIN_VALUE) / most)));
   for (;;) {

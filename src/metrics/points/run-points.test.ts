@@ -205,6 +205,15 @@ test("a run with too many keys keeps the first and counts what it left out", asy
   expect(run.leftOut).toBe(50);
 });
 
+test("a step that no chart reaches to ends no drawing of it", async () => {
+  await using here = await place();
+  const writer = await RunPoints.open(here.folder);
+  await writer.append([point("loss", 1, 0.5), { ...point("loss", 2, 0.25), step: Infinity }], {});
+  const { grid, series } = await chart(here.folder, 100);
+  expect(grid?.count).toBeLessThanOrEqual(100);
+  expect(series[0]?.buckets.map(({ node }) => node[FIELD.count])).toEqual([1]);
+});
+
 test("a curve that is not there has no buckets, and nobody's chart has no grid", async () => {
   await using here = await place();
   expect(await chart(here.folder)).toEqual({ grid: null, series: [] });

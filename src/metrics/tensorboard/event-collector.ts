@@ -1,10 +1,7 @@
 import { NOTHING, type Collected, type Collector } from "../collector.ts";
-import type { MetricRecord } from "../metric-record.ts";
+import { LATEST_MS, type MetricRecord } from "../metric-record.ts";
 import { readEvent } from "./event.ts";
 import { RecordReader } from "./record-reader.ts";
-
-/** The span of a Date (ECMA-262, 21.4.1.1); a damaged or absurd time is no time. */
-const MAX_SECONDS = 8.64e12;
 
 /** What TensorBoard itself recognises its files by. */
 export function isEventFile(name: string): boolean {
@@ -46,7 +43,8 @@ function recordOf(message: Buffer, group: string, seenAt: Date): MetricRecord | 
   const event = readEvent(message);
   if (event === null) return null;
   const { wallTime, step, scalars } = event;
-  const hasTime = Math.abs(wallTime) <= MAX_SECONDS;
+  // A damaged or absurd time is no time.
+  const hasTime = wallTime >= 0 && wallTime * 1000 <= LATEST_MS;
   return {
     group,
     at: hasTime ? new Date(wallTime * 1000) : seenAt,
