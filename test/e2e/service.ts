@@ -36,6 +36,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly stdin?: string;
+  /** Told of the standard output as it comes. */
+  readonly onOutput?: (text: string) => void;
 }
 
 export interface ServiceOptions {
@@ -111,7 +113,10 @@ export async function runProgram(program: string, args: readonly string[], run: 
     stdio: ["pipe", "pipe", "pipe"],
   });
   const output = { stdout: "", stderr: "" };
-  child.stdout.setEncoding("utf8").on("data", (text: string) => (output.stdout += text));
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output.stdout += text;
+    run.onOutput?.(text);
+  });
   child.stderr.setEncoding("utf8").on("data", (text: string) => (output.stderr += text));
   child.stdin.end(run.stdin ?? "");
   await once(child, "close");

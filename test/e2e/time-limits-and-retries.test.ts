@@ -54,7 +54,13 @@ test("a run whose processes were all killed is tried again, goes on from its che
   await expect
     .poll(async () => readFile(join(learner, "training-log.txt"), "utf8").catch(() => ""), { timeout: 20_000 })
     .toContain("attempt 1");
-  const following = service.trainyard(["logs", "-f", id, "--exit-status"]);
+  // Whoever begins to follow once the first attempt is over sees the next one only.
+  const begun = Promise.withResolvers<void>();
+  const onOutput = (text: string): void => {
+    if (text.includes("attempt 1")) begun.resolve();
+  };
+  const following = service.trainyard(["logs", "-f", id, "--exit-status"], { onOutput });
+  await begun.promise;
   const [pid = ""] = (await readFile(join(learner, "attempt-1.pid"), "utf8")).split(/\s/);
   expect(Number(pid)).toBeGreaterThan(1);
   // The shim leads its group, so this is the shim, the shell and the program.
