@@ -1,6 +1,6 @@
 import { mkdir, open, truncate } from "../../base/world-files.ts";
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { syncFolder } from "../../base/sync-folder.ts";
 import { writeIbmRecord } from "../ibm-record.ts";
 import type { MetricRecord } from "../metric-record.ts";
@@ -84,6 +84,8 @@ export class PostedRecords {
         await using _file = await open(path, "a");
       }
       await syncFolder(this.#folder);
+      // Its own name too: it may have been made a moment ago.
+      await syncFolder(dirname(this.#folder));
       return 0;
     }
     const sound = content.lastIndexOf(0x0a) + 1;
