@@ -29,8 +29,17 @@ test("a call puts parameters into the path and the query where the contract want
   await bench.client.call("listRuns", { query: { state: ["running", "failed"], name: "a&b", cursor: undefined } });
   expect(bench.server.requests).toEqual([
     `GET /api/v1/runs/${ID}?waitSeconds=0`,
-    "GET /api/v1/runs?state=running%2Cfailed&name=a%26b",
+    "GET /api/v1/runs?state=running&state=failed&name=a%26b",
   ]);
+});
+
+test("a list in the query is its key repeated, so that a comma in a value stays one", async () => {
+  await using bench = await setUp();
+  const query = { run: [ID], key: ["loss,train", "acc"], axis: "step", buckets: 8 } as const;
+  await bench.client
+    .call("drawChart", { query: { ...query, run: [ID], key: ["loss,train", "acc"] } })
+    .catch(() => undefined);
+  expect(bench.server.requests[0]).toContain(`run=${ID}&key=loss%2Ctrain&key=acc&`);
 });
 
 test("an id is one part of the path whatever it contains", async () => {

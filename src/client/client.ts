@@ -197,6 +197,10 @@ function pathOf(path: string, params: Record<string, string>): string {
 
 function queryOf(query: Readonly<Record<string, unknown>>): string {
   const pairs = Object.entries(query)
+    // A list is its key repeated: any of its values may have a comma in it.
+    .flatMap(([key, value]) =>
+      Array.isArray(value) ? value.map((one: unknown) => [key, one] as const) : [[key, value] as const],
+    )
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => `${key}=${encodeURIComponent(String(value))}`);
   return pairs.length === 0 ? "" : `?${pairs.join("&")}`;

@@ -33,6 +33,13 @@ test("an empty list is a sentence for people and an empty array for programs", a
   expect(await bench.trainyard("list", "-o", "json")).toEqual({ code: 0, out: "[]\n", err: "" });
 });
 
+test("a second condition on a metric is refused, for only one would count", async () => {
+  await using bench = await setUp();
+  const { code, err } = await bench.trainyard("list", "--metric", "loss<1", "--metric", "acc>0.9");
+  expect(code).toBe(2);
+  expect(err).toContain("'loss<1' was given before it");
+});
+
 test("list -o json is an array of the runs as the server shows them", async () => {
   await using bench = await setUp();
   const { out } = await bench.trainyard("list", "-o", "json");

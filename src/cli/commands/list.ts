@@ -1,4 +1,4 @@
-import { Option } from "@commander-js/extra-typings";
+import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import type { RunStateName, RunView } from "../../contract/run.ts";
 import { RUN_STATES } from "../../contract/run-states.ts";
 import { wrongUse } from "../cli-error.ts";
@@ -19,7 +19,7 @@ export function addList(program: Program, context: Context): void {
     .option("--state <states>", "only runs in these states, separated by commas")
     .option("--name <name>", "only runs with this name")
     .addOption(new Option("--limit <count>", "at most this many").default(50).argParser(wholeNumber(1, 100_000)))
-    .option("--metric <condition>", "only runs whose latest value is so: 'loss<0.5'")
+    .addOption(new Option("--metric <condition>", "only runs whose latest value is so: 'loss<0.5'").argParser(onlyOne))
     .option("--sort <order>", "in the order of a metric, the best first: metric:loss, or metric:loss:last:asc")
     .option("--all", "every run")
     .option("--deleted", "the deleted runs that undelete can take back, and no others")
@@ -40,9 +40,21 @@ export function addList(program: Program, context: Context): void {
         name: () => runs.map((run) => `${run.id}\n`).join(""),
       });
       if (options.output !== "table") return;
-      if (runs.length === 0) await say(context, options.deleted === true ? "No deleted runs." : "No runs.");
+      if (runs.length === 0) await say(context, nothingThere(options));
       if (hasMore) await say(context, `There are more runs; --all lists every one.`);
     });
+}
+
+/** Commander would take the last one and say nothing. */
+function onlyOne(text: string, previous: string | undefined): string {
+  if (previous === undefined) return text;
+  throw new InvalidArgumentError(`It can be given once; '${previous}' was given before it.`);
+}
+
+function nothingThere({ deleted, metric, sort }: { deleted?: true; metric?: string; sort?: string }): string {
+  if (deleted === true) return "No deleted runs.";
+  const asked = [metric, sort].filter((text) => text !== undefined);
+  return asked.length === 0 ? "No runs." : `No run has a metric as '${asked.join("' and '")}' asks for it.`;
 }
 
 function parseStates(text: string): RunStateName[] {
