@@ -173,11 +173,11 @@ export class ScriptedServer implements AsyncDisposable {
 
   #list(url: URL): Answer {
     const query = url.searchParams;
-    const states = query.get("state")?.split(",");
+    const states = query.getAll("state").flatMap((part) => part.split(","));
     const found = this.runs.filter(
       (run) =>
         (run.deletedAt !== null) === (query.get("deleted") === "true") &&
-        (states === undefined || states.includes(run.state)) &&
+        (states.length === 0 || states.includes(run.state)) &&
         (query.get("name") ?? run.name) === run.name &&
         run.id.startsWith(query.get("idPrefix") ?? ""),
     );
