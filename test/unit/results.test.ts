@@ -1,5 +1,5 @@
 import { existsSync, writeFileSync } from "node:fs";
-import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { DataStore } from "../../src/datastores/datastore.ts";
@@ -203,4 +203,24 @@ test("a result that the disk does not give back is named, the others are stored,
   expect(await bundle.stored(run.id, "good")).toBe("good");
   await expect.poll(() => existsSync(join(bundle.home, "runs", run.id, "data"))).toBe(false);
   expect(existsSync(join(bundle.home, "runs", run.id, "results", "bad"))).toBe(true);
+});
+
+test("a log that the disk does not give back, or that a program put a link for, does not cost the results", async () => {
+  await using bundle = await controlBundle({
+    script: program(async (folder) => {
+      await writeFile(join(folder("RESULT_DIR"), "model"), "weights");
+      await rm(join(folder("LOG_DIR"), "training-log.txt"), { force: true });
+      await symlink("/etc/passwd", join(folder("LOG_DIR"), "training-log.txt"));
+    }),
+    wrapStore: putting(async (real, key, content, ...rest) => {
+      if (key.endsWith("/model.zip")) throw new UnreadableFile(key, "cannot be read to be stored (EIO)");
+      return real.put(key, content, ...rest);
+    }),
+  });
+  const run = await completed(bundle);
+  expect(run.state).toBe("completed");
+  expect(run.warnings).toContain("'_submitted_code/model.zip' was not stored: cannot be read to be stored (EIO).");
+  expect(await bundle.stored(run.id, "model")).toBe("weights");
+  expect(await bundle.stored(run.id, "training-log.txt")).toBe(undefined);
+  expect(await bundle.stored(run.id, MARKER)).toBe("0");
 });

@@ -1,6 +1,6 @@
 import type { KeptResults } from "../run/remains.ts";
 import { existsSync } from "node:fs";
-import { opendir, stat } from "node:fs/promises";
+import { lstat, opendir } from "node:fs/promises";
 import { join } from "node:path";
 import { mkdir, writeFile } from "../../base/world-files.ts";
 import {
@@ -10,6 +10,7 @@ import {
   type DataStore,
   type StoredObject,
 } from "../../datastores/datastore.ts";
+import { UnreadableFile } from "../../datastores/content.ts";
 import type { DataStores } from "../../datastores/data-stores.ts";
 import { RemoteError } from "../../datastores/remote-error.ts";
 import { forEachConcurrently } from "../../datastores/concurrently.ts";
@@ -115,17 +116,25 @@ async function keepContent(
     count.sizeBytes += sizeBytes;
   };
   const log = join(learnerDirectory(directory, 1), TRAINING_LOG);
-  const facts = await stat(log).catch(() => null); // A run that never came so far has none.
+  // A run that never came so far has none; and what a program put in its place, a pipe or a link, is not opened.
+  const facts = await lstat(log).catch(() => null);
   const single = new Map<string, Content>();
   single.set(`${run.id}/_submitted_code/model.zip`, await parts.definitions.contentOf(run));
-  if (facts !== null) single.set(`${run.id}/${TRAINING_LOG}`, { kind: "file", path: log, sizeBytes: facts.size });
+  if (facts?.isFile() === true)
+    single.set(`${run.id}/${TRAINING_LOG}`, { kind: "file", path: log, sizeBytes: facts.size });
   const each = async function* () {
     yield* single;
   };
   await forEachConcurrently(
     each,
     single.size,
-    async ([key, content], aborted) => putOne(key, content, aborted),
+    async ([key, content], aborted) =>
+      putOne(key, content, aborted).catch((error: unknown) => {
+        if (!(error instanceof UnreadableFile)) throw error;
+        unreadFiles += 1;
+        skippedCount += 1;
+        skipped.push(`'${key.slice(run.id.length + 1)}' was not stored: ${error.fact}.`);
+      }),
     signal,
   );
   const warnings = [...limited(skipped, skippedCount), ...limited([...aside].map(movedAside), aside.size)];
