@@ -14,9 +14,12 @@ import { selects } from "./data-selection.ts";
 import { DataTrees, filesOf, lookAtTree } from "./data-trees.ts";
 import type { ChosenView, ViewPlace } from "./data-view.ts";
 import { gather, type Gathered, type Order } from "./gathering.ts";
-import { ObjectPool } from "./object-pool.ts";
+import { ObjectPool, rest } from "./object-pool.ts";
 import { type ProgressFigures, StagingProgress } from "./staging-progress.ts";
 import { Turns } from "./turns.ts";
+
+/** After so long everything else of this process gets its turn. */
+const TURN_MS = 5;
 
 export interface DataStagingParts {
   readonly home: string;
@@ -331,7 +334,13 @@ class Listing {
     const isSelected = selects(selection);
     this.unselected = 0;
     this.notData = 0;
+    let restedMs = performance.now();
     for await (const object of store.list(selection.prefix, signal)) {
+      // The keys of a page come without a pause, and the globs may be many and long.
+      if (performance.now() - restedMs > TURN_MS) {
+        await rest();
+        restedMs = performance.now();
+      }
       if (!isSelected(object.key)) this.unselected += 1;
       else if (notData?.matches(object.key) === true) this.notData += 1;
       else {

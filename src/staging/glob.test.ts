@@ -51,3 +51,11 @@ test("a pattern made to be slow is as quick as any other", () => {
   const matches = compileGlob(`${"*a".repeat(60)}b`);
   expect(matches("a".repeat(1000))).toBe(false);
 });
+
+test("braces that would multiply without end cost no more than they may", () => {
+  const key = "a".repeat(1024);
+  const matches = compileGlob(`${"*?".repeat(200)}{${"b,".repeat(200)}c}${"{d,e}".repeat(40)}`);
+  const beganMs = performance.now();
+  expect(matches(key)).toBe(false);
+  expect(performance.now() - beganMs).toBeLessThan(5000);
+});

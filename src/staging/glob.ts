@@ -1,5 +1,7 @@
 /** More alternatives than this from one pattern's braces, and the rest of the braces stand for themselves. */
 const MAX_ALTERNATIVES = 256;
+/** Of all of them together: what every key is compared with. */
+const MAX_LENGTH = 16_384;
 
 type Element =
   /** One character. */
@@ -40,6 +42,8 @@ function matcher(elements: readonly Element[]): (chars: readonly string[]) => bo
       nextWithin.fill(0);
       for (let i = 0; i < length; i += 1) step(elements, i, char, at[i] === 1, within[i] === 1, nextAt, nextWithin);
       [at, within, nextAt, nextWithin] = [nextAt, nextWithin, at, within];
+      // Most keys differ from most patterns in one of their first characters.
+      if (!at.includes(1) && !within.includes(1)) return false;
     }
     return at[length] === 1;
   };
@@ -129,10 +133,16 @@ function parseSet(chars: readonly string[], open: number): { element: Element; e
 function alternativesOf(pattern: string): string[] {
   const done: string[] = [];
   const open = [pattern];
+  let length = pattern.length;
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    const braces = done.length + open.length < MAX_ALTERNATIVES ? innermostBraces(next) : undefined;
+    const hasRoom = done.length + open.length < MAX_ALTERNATIVES && length < MAX_LENGTH;
+    const braces = hasRoom ? innermostBraces(next) : undefined;
     if (braces === undefined) done.push(next);
-    else open.push(...braces.choices.map((choice) => braces.before + choice + braces.after));
+    else {
+      const chosen = braces.choices.map((choice) => braces.before + choice + braces.after);
+      length += chosen.reduce((sum, each) => sum + each.length, -next.length);
+      open.push(...chosen);
+    }
   }
   return done;
 }
