@@ -30,15 +30,18 @@ async function readAt(path: string, position: number, length: number): Promise<B
   const log = await openStoredLog(path);
   if (log === null) throw new Error("There is no log.");
   const parts: Buffer[] = [];
-  for (let at = position; at < position + length;) {
-    const buffer = Buffer.alloc(position + length - at);
-    const { bytesRead } = await log.handle.read(buffer, 0, buffer.length, at);
-    if (bytesRead === 0) break;
-    parts.push(buffer.subarray(0, bytesRead));
-    at += bytesRead;
+  try {
+    for (let at = position; at < position + length;) {
+      const buffer = Buffer.alloc(position + length - at);
+      const { bytesRead } = await log.handle.read(buffer, 0, buffer.length, at);
+      if (bytesRead === 0) break;
+      parts.push(buffer.subarray(0, bytesRead));
+      at += bytesRead;
+    }
+    return Buffer.concat(parts);
+  } finally {
+    await log.handle.close();
   }
-  await log.handle.close();
-  return Buffer.concat(parts);
 }
 
 test("an archived log gives any part of what was written, under the same offsets", async () => {
