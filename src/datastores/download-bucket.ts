@@ -5,13 +5,10 @@ import type { DataStore, StoredObject } from "./datastore.ts";
 import { downloadObjects, type Wanted } from "./download-objects.ts";
 import { FileTree } from "./file-tree.ts";
 import { keyToPath, PART_PREFIX } from "./key-path.ts";
-import { RemoteError } from "./remote-error.ts";
+import { MAX_VERSIONS, removedMeanwhile, replacedAgain } from "./changed-meanwhile.ts";
 import type { Retrier } from "./retry.ts";
 import { Skips } from "./skips.ts";
 import { DEFAULT_TRANSFER_LIMITS, TransferBudget } from "./transfer-budget.ts";
-
-/** How often an object is asked for that is replaced again and again. */
-const MAX_VERSIONS = 4;
 
 export interface BucketOptions {
   /** Only objects whose key begins with it, each under the rest of its key. */
@@ -61,13 +58,13 @@ export async function downloadBucket(store: DataStore, directory: string, option
           await landing.place(outcome.wanted);
           onObject(outcome.wanted.object);
         }
-        if (outcome.kind === "gone") throw removedMeanwhile(store, outcome.wanted.object);
+        if (outcome.kind === "gone") throw removedMeanwhile(store, outcome.wanted.object.key);
         if (outcome.kind === "changed") changed.push({ ...outcome.wanted, object: outcome.now });
       }
       const again = changed.splice(0);
       const [first] = again;
       if (first === undefined) break;
-      if (version === MAX_VERSIONS) throw replacedAgain(store, first.object);
+      if (version === MAX_VERSIONS) throw replacedAgain(store, first.object.key);
       wave = async function* () {
         yield* again;
       };
@@ -148,14 +145,4 @@ class BucketLanding {
       this.#skips.add(key, "is empty and also the folder of other objects, so the folder was kept");
     }
   }
-}
-
-function removedMeanwhile(store: DataStore, { key }: StoredObject): RemoteError {
-  const message = `Object '${key}' of ${store.label} was removed while it was being read.`;
-  return new RemoteError("object_missing", message, { retryable: false });
-}
-
-function replacedAgain(store: DataStore, { key }: StoredObject): RemoteError {
-  const message = `Object '${key}' of ${store.label} was replaced again and again while it was being read.`;
-  return new RemoteError("corrupted", message, { retryable: true });
 }

@@ -5,16 +5,13 @@ import { mkdir, rm } from "../base/world-files.ts";
 import { type DataStore, isFileBacked, type StoredObject } from "../datastores/datastore.ts";
 import { downloadObjects, type Wanted } from "../datastores/download-objects.ts";
 import { keyToPath } from "../datastores/key-path.ts";
-import { RemoteError } from "../datastores/remote-error.ts";
+import { MAX_VERSIONS, removedMeanwhile, replacedAgain } from "../datastores/changed-meanwhile.ts";
 import type { TransferBudget } from "../datastores/transfer-budget.ts";
 import { type BucketIdentity, nameObject, nameTree } from "./cache-names.ts";
 import { filesOf, lookAtTree, whyNoFile, type DataTrees, type TreeLook } from "./data-trees.ts";
 import { LinkTree } from "./link-tree.ts";
 import type { ObjectPool } from "./object-pool.ts";
 import type { StagingProgress } from "./staging-progress.ts";
-
-/** How often an object is asked for that is replaced again and again. */
-const MAX_VERSIONS = 4;
 
 /** Copies of files of this machine whose originals are looked at together afterwards. */
 const LOOKS_AT_ONCE = 64;
@@ -202,15 +199,4 @@ class Gathering {
   #targetOf(key: string): ReturnType<typeof keyToPath> {
     return keyToPath(key.slice(this.#order.prefix.length));
   }
-}
-
-function removedMeanwhile(store: DataStore, key: string): RemoteError {
-  return new RemoteError("object_missing", `Object '${key}' of ${store.label} was removed while it was being read.`, {
-    retryable: false,
-  });
-}
-
-function replacedAgain(store: DataStore, key: string): RemoteError {
-  const message = `Object '${key}' of ${store.label} was replaced again and again while it was being read.`;
-  return new RemoteError("corrupted", message, { retryable: true });
 }
