@@ -1,3 +1,4 @@
+import { begunCharacter, LONGEST_CHARACTER } from "./begun-character.ts";
 import { openStoredLog, type LogBytes } from "./archive/stored-log.ts";
 import { droppedLine, readDropped, type DroppedPart } from "./dropped-part.ts";
 import { lastLines } from "./log-file.ts";
@@ -178,19 +179,7 @@ function usable(dropped: DroppedPart | null, fileBytes: number): DroppedPart | n
   return fileBytes < dropped.to ? null : dropped;
 }
 
-const LONGEST_CHARACTER = 4;
 const ASTERISK = 0x2a;
-
-/** How many bytes at the end begin a character of UTF-8 that goes on behind them. */
-function begunCharacter(bytes: Buffer): number {
-  for (let back = 1; back < LONGEST_CHARACTER && back <= bytes.length; back += 1) {
-    const byte = bytes[bytes.length - back] as number;
-    if ((byte & 0xc0) === 0x80) continue;
-    const length = byte >= 0xf8 ? 1 : byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
-    return length > back ? back : 0;
-  }
-  return 0;
-}
 
 const TAIL_BLOCK_BYTES = 65_536;
 const NEWLINE = 0x0a;

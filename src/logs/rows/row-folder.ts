@@ -1,3 +1,4 @@
+import { begunCharacter } from "../begun-character.ts";
 import { readEscape, type Escape } from "./escape.ts";
 import { applySgr, type Style } from "./style.ts";
 import { MAX_COLUMNS, TerminalRow, type RowState } from "./terminal-row.ts";
@@ -303,15 +304,4 @@ export class RowFolder {
   #indexOf(number: number): number {
     return number - this.#firstInReach();
   }
-}
-
-/** How many bytes at the end begin a character of UTF-8 that goes on behind them. */
-function begunCharacter(bytes: Buffer, from: number, to: number): number {
-  for (let back = 1; back <= 3 && to - back >= from; back += 1) {
-    const byte = bytes[to - back] as number;
-    if ((byte & 0xc0) === 0x80) continue;
-    const length = byte >= 0xf8 ? 1 : byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
-    return length > back ? back : 0;
-  }
-  return 0;
 }
