@@ -45,7 +45,9 @@ export async function archiveLog(path: string, minBytes: number, signal: AbortSi
 async function writeArchive(log: LogBytes, sizeBytes: number, draft: string, signal: AbortSignal): Promise<string> {
   const digest = createHash("sha256");
   const frames: { compressed: number; content: number }[] = [];
-  await using file = await open(draft, "w", 0o600);
+  // A new file in any case: a pipe that the program left in its place would never take a byte.
+  await rm(draft, { force: true });
+  await using file = await open(draft, "wx", 0o600);
   for (let at = 0; at < sizeBytes;) {
     signal.throwIfAborted();
     const content = await readFrame(log, at, Math.min(FRAME_BYTES, sizeBytes - at));

@@ -1,10 +1,10 @@
-import { existsSync, readFileSync } from "node:fs";
+import { closeSync, constants, existsSync, fstatSync, openSync, readSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { open, rename, rm } from "../base/world-files.ts";
 
 /**
  * The middle of a log that grew beyond its limit and was dropped. The bytes behind it keep their offsets: the file has a
- * hole there, or, once the run has ended, is shorter by it (`compact-log.ts`). The record lies beside the log and moves with it.
+ * hole there, or, once the run has ended, is shorter by it (`finish-log.ts`). The record lies beside the log and moves with it.
  */
 export interface DroppedPart {
   /** The first byte that is gone. */
@@ -16,6 +16,7 @@ export interface DroppedPart {
 }
 
 const RECORD = ".training-log.dropped";
+const MAX_RECORD_BYTES = 1024;
 
 function recordOf(logPath: string): string {
   return join(dirname(logPath), RECORD);
@@ -26,7 +27,7 @@ export function readDropped(logPath: string): DroppedPart | null {
   const path = recordOf(logPath);
   if (!existsSync(path)) return null;
   try {
-    const { from, to, compactedAt } = JSON.parse(readFileSync(path, "utf8")) as DroppedPart;
+    const { from, to, compactedAt } = JSON.parse(readRecord(path)) as DroppedPart;
     const isSound = Number.isSafeInteger(from) && Number.isSafeInteger(to) && from >= 0 && from < to;
     return isSound ? { from, to, compactedAt: compactedAt ?? null } : null;
   } catch {
@@ -35,12 +36,26 @@ export function readDropped(logPath: string): DroppedPart | null {
   }
 }
 
+/** Of a file alone, and no more than a record can have: a pipe that the program put there would hold up the whole server. */
+function readRecord(path: string): string {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    if (!fstatSync(file).isFile()) return "";
+    const bytes = Buffer.alloc(MAX_RECORD_BYTES);
+    return bytes.toString("utf8", 0, readSync(file, bytes, 0, bytes.length, 0));
+  } finally {
+    closeSync(file);
+  }
+}
+
 /** On disk when it resolves: bytes are dropped only after it is said that they are. */
 export async function writeDropped(logPath: string, part: DroppedPart): Promise<void> {
   const path = recordOf(logPath);
   const draft = `${path}.draft`;
+  // A new file in any case: what a crash left, or the program put there, is not written into.
+  await rm(draft, { force: true });
   {
-    await using file = await open(draft, "w");
+    await using file = await open(draft, "wx");
     await file.writeFile(JSON.stringify(part));
     await file.sync();
   }

@@ -1,4 +1,5 @@
-import { appendFileSync, readFileSync, statSync, truncateSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { appendFileSync, mkdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -191,4 +192,25 @@ test("a copy of a log that grows is what readers get of it", async () => {
   const copy = join(bundle.folder, "copy");
   expect(await copyServed(bundle.path, copy, new SecretMask(["hunter2-hunter2"]), false)).toBe(24);
   expect(await readFile(copy, "utf8")).toBe("key *************** and ");
+});
+
+test("whatever a program puts in the place of the record of what was dropped, nobody waits for it", async () => {
+  await using log = await makeLog();
+  log.append(1600);
+  const record = join(log.folder, ".training-log.dropped");
+  const tricks = [
+    () => execFileSync("mkfifo", [record]),
+    () => symlinkSync("/dev/zero", record),
+    () => mkdirSync(record),
+    () => writeFileSync(record, `{"from":0,"to":16,"compactedAt":null${" ".repeat(2000)}}`),
+  ];
+  for (const trick of tricks) {
+    trick();
+    expect(readDropped(log.path)).toBe(null);
+    expect(await read(log.path)).toHaveLength(1600);
+    await rm(record, { recursive: true });
+  }
+  execFileSync("mkfifo", [`${record}.draft`]);
+  await writeDropped(log.path, { from: 16, to: 32, compactedAt: null });
+  expect(readDropped(log.path)).toEqual({ from: 16, to: 32, compactedAt: null });
 });
