@@ -1,5 +1,6 @@
-import { closeSync, constants, existsSync, fstatSync, openSync, readSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { readBeginning } from "../base/read-beginning.ts";
 import { open, rename, rm } from "../base/world-files.ts";
 
 /**
@@ -27,24 +28,12 @@ export function readDropped(logPath: string): DroppedPart | null {
   const path = recordOf(logPath);
   if (!existsSync(path)) return null;
   try {
-    const { from, to, compactedAt } = JSON.parse(readRecord(path)) as DroppedPart;
+    const { from, to, compactedAt } = JSON.parse(readBeginning(path, MAX_RECORD_BYTES).toString("utf8")) as DroppedPart;
     const isSound = Number.isSafeInteger(from) && Number.isSafeInteger(to) && from >= 0 && from < to;
     return isSound ? { from, to, compactedAt: compactedAt ?? null } : null;
   } catch {
     // The program can write here. What it spoils is its own log.
     return null;
-  }
-}
-
-/** Of a file alone, and no more than a record can have: a pipe that the program put there would hold up the whole server. */
-function readRecord(path: string): string {
-  const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  try {
-    if (!fstatSync(file).isFile()) return "";
-    const bytes = Buffer.alloc(MAX_RECORD_BYTES);
-    return bytes.toString("utf8", 0, readSync(file, bytes, 0, bytes.length, 0));
-  } finally {
-    closeSync(file);
   }
 }
 

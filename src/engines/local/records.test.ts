@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -13,6 +13,14 @@ async function setUp() {
 test("a pipe that a program has put in the place of a record keeps nobody waiting", async () => {
   await using bundle = await setUp();
   execFileSync("mkfifo", [endRecord(bundle.prefix), `${bundle.prefix}.pid`]);
+  expect(readEnd(bundle.prefix)).toBeNull();
+  expect(readClaim(bundle.prefix)).toBe("unfinished");
+});
+
+test("a link to what has no end, in the place of a record, is not followed", async () => {
+  await using bundle = await setUp();
+  await symlink("/dev/zero", endRecord(bundle.prefix));
+  await symlink("/dev/zero", `${bundle.prefix}.pid`);
   expect(readEnd(bundle.prefix)).toBeNull();
   expect(readClaim(bundle.prefix)).toBe("unfinished");
 });

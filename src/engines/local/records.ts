@@ -1,5 +1,6 @@
-import { constants, readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
+import { readBeginning } from "../../base/read-beginning.ts";
 import { writeFile } from "../../base/world-files.ts";
 
 /** Who holds an attempt, as its shim wrote it. */
@@ -12,6 +13,9 @@ export interface Claim {
   /** The UUIDs of the NVIDIA GPUs that were granted to it, with commas between them; `-` for none. */
   readonly gpus: string;
 }
+
+/** Room for a claim with the UUIDs of a thousand devices. */
+const MAX_RECORD_BYTES = 64 * 1024;
 
 /** In a claim, what there is none of. */
 export const NONE = "-";
@@ -67,15 +71,13 @@ export function readEnd(prefix: string): EndRecord | null {
 
 /**
  * Synchronous: for a line on the disk that the database is on as well, a way through Node's thread pool and back costs many times the read
- * itself. A pipe that the program has put in its place is opened without waiting for somebody at its other end, and holds no line.
+ * itself. What the program has put in its place, a pipe or a link, holds no line.
  */
 function readIfPresent(path: string): string | null {
   try {
-    return readFileSync(path, { encoding: "latin1", flag: constants.O_RDONLY | constants.O_NONBLOCK });
+    return readBeginning(path, MAX_RECORD_BYTES).toString("latin1");
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (code === "ENOENT") return null;
-    if (code === "EAGAIN") return "";
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
     throw error;
   }
 }
