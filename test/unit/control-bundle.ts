@@ -46,6 +46,7 @@ export interface BundleOptions {
   readonly script?: (task: LearnerTask) => Script;
   readonly slots?: number;
   readonly retentionDays?: number | null;
+  readonly stopGraceMs?: number;
   readonly deleteUndoMs?: number;
   readonly clock?: Clock;
   /** Left out: a bucket is asked once. */
@@ -110,7 +111,7 @@ export async function controlBundle(options: BundleOptions = {}): Promise<Contro
       environments: { ...onlyShell, ...options.environments },
       machine: { cores: 2, devices: slots(options.slots ?? 4) },
       archiveLimits: {},
-      stopGraceMs: 1000,
+      stopGraceMs: options.stopGraceMs ?? 1000,
       retentionDays: options.retentionDays ?? null,
       deleteUndoMs: options.deleteUndoMs ?? 0,
       resultsGiveUpMs: options.resultsGiveUpMs ?? 0,

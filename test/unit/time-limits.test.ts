@@ -8,6 +8,9 @@ const YEAR_MS = 365 * 24 * HOUR_MS;
 
 const AN_HOUR = MANIFEST.replace("resource: small", "time_limit: 1h");
 
+/** As long as nothing else sleeps, so that a test knows what it waits for. */
+const GRACE_MS = 1234;
+
 interface TimedBundle extends ControlBundle {
   readonly clock: HandClock;
 }
@@ -16,7 +19,7 @@ interface TimedBundle extends ControlBundle {
 async function timedBundle(options: BundleOptions & { readonly obeys?: boolean } = {}): Promise<TimedBundle> {
   const clock = new HandClock();
   const script = (): Script => ({ kind: "runs", onStop: options.obeys === false ? "ignores" : "ends" });
-  const bundle = await controlBundle({ script, clock, machineTime: clock, ...options });
+  const bundle = await controlBundle({ script, clock, machineTime: clock, stopGraceMs: GRACE_MS, ...options });
   return Object.assign(bundle, { clock });
 }
 
@@ -45,9 +48,9 @@ test("one that does not end when it is asked to is insisted upon after the grace
   await bundle.untilState(id, "running");
   await bundle.clock.untilAsleep(HOUR_MS);
   bundle.clock.pass(HOUR_MS);
-  await bundle.clock.untilAsleep(1000);
+  await bundle.clock.untilAsleep(GRACE_MS);
   expect((await bundle.control.runs.get(id)).state).toBe("running");
-  bundle.clock.pass(1000);
+  bundle.clock.pass(GRACE_MS);
   expect((await bundle.untilEnded(id)).failure).toMatchObject({ cause: "time_limit", exitCode: 137 });
 });
 
@@ -96,10 +99,10 @@ test("that the limit was reached outlives a server that dies before the program 
   await bundle.untilState(id, "running");
   await bundle.clock.untilAsleep(HOUR_MS);
   bundle.clock.pass(HOUR_MS);
-  await bundle.clock.untilAsleep(1000);
+  await bundle.clock.untilAsleep(GRACE_MS);
   await bundle.restart();
-  await bundle.clock.untilAsleep(1000);
-  bundle.clock.pass(1000);
+  await bundle.clock.untilAsleep(GRACE_MS);
+  bundle.clock.pass(GRACE_MS);
   expect((await bundle.untilEnded(id)).failure?.cause).toBe("time_limit");
 });
 
@@ -122,9 +125,9 @@ test("a wish to stop that comes after the limit changes nothing about why the ru
   await bundle.untilState(id, "running");
   await bundle.clock.untilAsleep(HOUR_MS);
   bundle.clock.pass(HOUR_MS);
-  await bundle.clock.untilAsleep(1000);
+  await bundle.clock.untilAsleep(GRACE_MS);
   await bundle.control.runs.requestStop(id, 1000, { account: "admin" });
-  bundle.clock.pass(1000);
+  bundle.clock.pass(GRACE_MS);
   expect((await bundle.untilEnded(id)).failure?.cause).toBe("time_limit");
 });
 
@@ -151,10 +154,10 @@ test("the server's default and maximum hold where the manifest asks for nothing,
   expect((await bundle.submit(AN_HOUR.replace("1h", "4h"))).spec.timeLimitMs).toBe(4 * HOUR_MS);
   await expect(bundle.submit(AN_HOUR.replace("1h", "5h"))).rejects.toMatchObject({
     code: "time_limit_too_long",
-    message: "The manifest asks for a time limit of 5h, and this server allows 4h.",
+    message: "The run asks for a time limit of 5h, and this server allows 4h.",
   });
   await expect(bundle.submit(AN_HOUR.replace("time_limit: 1h", "retries: 2"))).rejects.toMatchObject({
     code: "retries_too_many",
-    message: "The manifest asks for 2 retries, and this server allows 1.",
+    message: "The run asks for 2 retries, and this server allows 1.",
   });
 });
