@@ -81,10 +81,15 @@ test("a year of use leaves nothing behind in the duties of one server", { timeou
     expect(world.observer.violation).toBeNull();
     expect(number).toBe(365 * 6);
     expect(Object.keys(early).length).toBeGreaterThan(4);
-    expect(late).toEqual(early);
+    expect(filled(late)).toEqual(filled(early));
     expect(world.time.countWaiting()).toBeLessThanOrEqual(listeners + 50);
     expect(world.disk.rows.size).toBeLessThan(9 * 6);
   } finally {
     Math.random = ownRandom;
   }
 });
+
+/** Without what is empty: a listener's table is made when the first one comes, whenever that is. */
+function filled(counts: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
+}
