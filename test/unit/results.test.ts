@@ -2,6 +2,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { holdsOnlyCopyOf } from "../../src/control/results/only-copy.ts";
 import type { DataStore } from "../../src/datastores/datastore.ts";
 import { UnreadableFile } from "../../src/datastores/content.ts";
 import { partName } from "../../src/datastores/directory/unfinished-parts.ts";
@@ -203,6 +204,8 @@ test("a result that the disk does not give back is named, the others are stored,
   expect(await bundle.stored(run.id, "good")).toBe("good");
   await expect.poll(() => existsSync(join(bundle.home, "runs", run.id, "data"))).toBe(false);
   expect(existsSync(join(bundle.home, "runs", run.id, "results", "bad"))).toBe(true);
+  expect(await holdsOnlyCopyOf(bundle.home, run)).toBe(true);
+  expect(await holdsOnlyCopyOf(bundle.home, { ...run, warnings: [] })).toBe(false);
 });
 
 test("a log that the disk does not give back, or that a program put a link for, does not cost the results", async () => {

@@ -23,6 +23,7 @@ import type { Definitions } from "../removal/definitions.ts";
 import { messageOf } from "../run/failures.ts";
 import { stateFolders } from "../preparation/lay-out.ts";
 import { removeEmpty, removeTree } from "../run/remove-tree.ts";
+import { unreadHere } from "./unstored-results.ts";
 import { MARKER, resultFolders, SIDE_FOLDER } from "./result-layout.ts";
 import { learnerDirectory, learnersOf, runDirectory, TRAINING_LOG, type RunDirectory } from "../run/run-directory.ts";
 import type { ServiceLog } from "../run/service-log.ts";
@@ -138,7 +139,7 @@ async function keepContent(
     signal,
   );
   const warnings = [...limited(skipped, skippedCount), ...limited([...aside].map(movedAside), aside.size)];
-  if (unreadFiles > 0) warnings.push(`Files that could not be read are kept on the server in ${directory.root}.`);
+  if (unreadFiles > 0) warnings.push(unreadHere(directory.root));
   return { ...count, warnings, unreadFiles };
 }
 

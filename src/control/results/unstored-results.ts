@@ -16,3 +16,15 @@ export function keptHere(run: Run, folder: string): string {
 export function withoutUnstored(warnings: readonly string[]): readonly string[] {
   return warnings.filter((warning) => !warning.startsWith(BEGINNING));
 }
+
+const UNREAD = "Files that could not be read are kept on the server";
+
+/** All others were stored. */
+export function unreadHere(folder: string): string {
+  return `${UNREAD} in ${folder}.`;
+}
+
+/** Whether some of the run's files were left out of what was stored since they could not be read. */
+export function leftUnread(warnings: readonly string[]): boolean {
+  return warnings.some((warning) => warning.startsWith(UNREAD));
+}
