@@ -43,7 +43,7 @@ export async function findLeftBehind(
   const more = count > found.length ? ` and ${count - found.length} more` : "";
   return (
     `The program left ${found.toSorted().join(", ")}${more} in its working folder. Only what is in $RESULT_DIR is stored; ` +
-    `these files are kept on the server in ${directory.code} until the run is deleted.`
+    `these files are kept on the server in ${directory.code} for as long as it keeps the run.`
   );
 }
 
