@@ -21,9 +21,13 @@ export async function sinceOffset(
   return offset;
 }
 
+/** Of what a `Date` reads, only what begins with year, month and day: it takes a 5 for the year 2001. */
+const TIME = /^\d{4}-\d{2}-\d{2}/;
+
 function readTime(text: string): Date {
+  if (/^\d+$/.test(text)) throw wrongUse(`'${text}' has no unit.`, `Say of what: ${text}s, ${text}m or ${text}h.`);
   const agoMs = parseDuration(text);
-  const time = agoMs === null ? new Date(text) : new Date(Date.now() - agoMs);
+  const time = agoMs === null ? new Date(TIME.test(text) ? text : Number.NaN) : new Date(Date.now() - agoMs);
   if (Number.isNaN(time.getTime())) {
     throw wrongUse(
       `'${text}' is no time.`,

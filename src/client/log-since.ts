@@ -8,7 +8,7 @@ export interface SinceWish {
 }
 
 export interface LogSince {
-  /** Of the first byte of the line that was the first to be seen at the time or later; the log's end where there is none. */
+  /** Of the first byte of a line before which all was seen earlier than the time; the log's end where all of it was. */
   readonly offset: number;
   /** Since when the service knows when something was seen; null where it does not know of anything. */
   readonly timesFrom: string | null;

@@ -200,7 +200,9 @@ export class RunService {
   ): Promise<T> {
     const facts = await this.logFile(id, learner, attempt);
     const base = logIndexBase(this.#parts.home, id, attempt ?? facts.presentAttempt, learner);
-    const seenAt = facts.isComplete ? null : this.#parts.clock.now();
+    const now = this.#parts.clock.now();
+    // All of it was seen by the run's end, when nobody may have looked.
+    const seenAt = facts.isComplete ? ((await this.get(id)).endedAt ?? now) : now;
     return this.#logIndexes.use({ ...facts, base }, seenAt, false, async (indexed) => use(indexed, facts));
   }
 

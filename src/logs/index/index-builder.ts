@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import { RowFolder, LOG_START } from "../rows/row-folder.ts";
 import type { ServedLog } from "../served-log.ts";
-import type { IndexEntry } from "./index-entry.ts";
+import { type IndexEntry, RECORD_BYTES } from "./index-entry.ts";
 import { IndexDamaged, IndexFile } from "./index-file.ts";
 import { rowsAt } from "./read-rows.ts";
 
@@ -10,6 +10,8 @@ const STRETCH_BYTES = 65_536;
 /** Further where they have much to tell, so that the index stays small beside the log. */
 const ROWS_SHARE = 8;
 const STRETCH_MS = 10_000;
+/** Sooner where more came than an entry takes: so near is a time found. */
+const NEAR_MS = 500;
 const CHECKED_BYTES = 256;
 const NO_ENTRY = { offset: 0, seenAt: null, check: 0 };
 
@@ -23,6 +25,8 @@ export class IndexBuilder implements AsyncDisposable {
   #last: Pick<IndexEntry, "offset" | "seenAt" | "check"> = NO_ENTRY;
   readonly #stretchBytes: number;
   #dueBytes: number;
+  /** Of the rows that the last entry tells, many where progress bars are drawn. */
+  #rowsBytes = 0;
   /** What was there before somebody looked has no time. */
   #isNew: boolean;
 
@@ -84,13 +88,20 @@ export class IndexBuilder implements AsyncDisposable {
       if (this.#at - this.#last.offset >= this.#dueBytes) await this.#append(log, known);
     }
     if (options.isComplete) this.#folder.end();
-    const isLate = seenAt !== null && seenAt.getTime() - (this.#last.seenAt?.getTime() ?? 0) >= STRETCH_MS;
-    if (this.#at > this.#last.offset && (options.isComplete || isLate || this.#isNew)) await this.#append(log, known);
+    const isDue = options.isComplete || this.#isNew || this.#isLate(seenAt);
+    if (this.#at > this.#last.offset && isDue) await this.#append(log, known);
     this.#isNew = false;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#file[Symbol.asyncDispose]();
+  }
+
+  #isLate(seenAt: Date | null): boolean {
+    if (seenAt === null) return false;
+    const passedMs = seenAt.getTime() - (this.#last.seenAt?.getTime() ?? 0);
+    if (passedMs >= STRETCH_MS) return true;
+    return passedMs >= NEAR_MS && this.#at - this.#last.offset >= RECORD_BYTES + this.#rowsBytes;
   }
 
   async #append(log: ServedLog, now: Date | null): Promise<void> {
@@ -108,6 +119,7 @@ export class IndexBuilder implements AsyncDisposable {
     this.#last = { offset, seenAt, check };
     const rowsBytes = changed.reduce((sum, row) => sum + row.text.length, 0);
     this.#dueBytes = Math.max(this.#stretchBytes, ROWS_SHARE * rowsBytes);
+    this.#rowsBytes = rowsBytes;
   }
 
   async #resume(log: ServedLog): Promise<boolean> {
@@ -138,6 +150,7 @@ export class IndexBuilder implements AsyncDisposable {
     this.#at = 0;
     this.#last = NO_ENTRY;
     this.#dueBytes = this.#stretchBytes;
+    this.#rowsBytes = 0;
     this.#isNew = true;
   }
 }

@@ -185,6 +185,37 @@ test("a time leads to what was seen then, a clock that goes back to nothing wron
   expect(await rowOfOffset(indexed, 5)).toBe(2);
 });
 
+test("what stands behind the last entry is never taken for older than it may be", async () => {
+  await using bundle = await makeBundle();
+  const { base, log } = bundle;
+  await using builder = await IndexBuilder.open(base, log);
+  const line = (second: number): string => `second ${second}\n`;
+  for (let second = 0; second < 8; second += 1) {
+    log.bytes = Buffer.concat([log.bytes, Buffer.from(line(second))]);
+    await builder.advance(log, at(second), LIVE);
+    for (let since = 0; since <= second; since += 1) {
+      // One more row than it may be: where an entry stands is known, not when the next line came.
+      const row = await rowOfTime({ log, index: builder.file }, at(since));
+      expect(row === null ? Infinity : row).toBeLessThanOrEqual(since + 1);
+    }
+  }
+  await builder.advance(log, at(9), ENDED);
+  expect(await rowOfTime({ log, index: builder.file }, at(9))).toBeLessThanOrEqual(8);
+  expect(await rowOfTime({ log, index: builder.file }, at(10))).toBe(null);
+});
+
+test("a time is found to the second in a log that grows by some lines a second", async () => {
+  await using bundle = await makeBundle();
+  const { base, log } = bundle;
+  await using builder = await IndexBuilder.open(base, log);
+  for (let second = 0; second < 20; second += 1) {
+    log.bytes = Buffer.concat([log.bytes, Buffer.from("epoch 12 of 100, loss 0.123456789\n".repeat(10))]);
+    await builder.advance(log, at(second), LIVE);
+  }
+  const row = await rowOfTime({ log, index: builder.file }, at(12));
+  expect([row, builder.file.count]).toEqual([121, 20]);
+});
+
 test("an index that was made anew says that it knows no times, and gives the same rows", async () => {
   await using bundle = await makeBundle();
   const { base, log } = bundle;

@@ -112,11 +112,15 @@ export async function rowOfOffset({ log, index }: IndexedLog, offset: number): P
   return Math.max(1, offset < log.sizeBytes ? folder.cursor : folder.rowCount);
 }
 
-/** The first row of what was seen at a time or later; null where all was seen before, or nobody knows when. */
-export async function rowOfTime({ index }: IndexedLog, time: Date): Promise<number | null> {
+/**
+ * The first row of what may have been seen at a time or later: too much rather than too little, for the index knows times
+ * from place to place only. What stands behind its last entry came after that. Null where all was seen before.
+ */
+export async function rowOfTime({ log, index }: IndexedLog, time: Date): Promise<number | null> {
   const next = await index.first(({ seenAt }) => seenAt !== null && seenAt >= time);
-  if (next === index.count) return null;
-  return next === 0 ? 1 : (await index.record(next - 1)).lowest;
+  if (next === 0) return index.count === 0 ? null : 1;
+  const { offset, lowest } = await index.record(next - 1);
+  return next === index.count && offset >= log.sizeBytes ? null : lowest;
 }
 
 export interface LogTotals {
