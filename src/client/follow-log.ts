@@ -43,20 +43,20 @@ export async function* followLog(client: Client, id: string, options: FollowOpti
   }
 }
 
-/** The bytes that the log has now, without waiting for more. */
+/** The bytes that the log has now, without waiting for more; returns where it goes on. */
 export async function* readLogToNow(
   client: Client,
   id: string,
   options: FollowOptions = {},
-): AsyncGenerator<Uint8Array> {
+): AsyncGenerator<Uint8Array, number> {
   const { learner, attempt, signal } = options;
   let offset = options.offset ?? 0;
   for (;;) {
     const part = await persist(() => client.readLog(id, { offset, learner, attempt, signal }), options);
-    if (part.bytes.length === 0) return;
+    if (part.bytes.length === 0) return offset;
     offset = part.next;
     yield part.bytes;
-    if (offset >= part.sizeBytes) return;
+    if (offset >= part.sizeBytes) return offset;
   }
 }
 

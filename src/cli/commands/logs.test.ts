@@ -37,6 +37,27 @@ test("logs --grep prints the lines that match, as a progress bar has left them",
   expect((await bench.trainyard("logs", ID, "--grep", "(")).code).toBe(2);
 });
 
+test("logs --grep --tail prints the last lines of those that match, and follows from there", async () => {
+  await using bench = await setUp();
+  bench.server.appendLog(ID, "loss 1\nloss 2\nother\nother\nloss 3\nother\nlos");
+  const words = ["logs", ID, "--grep", "loss", "--tail"];
+  expect((await bench.trainyard(...words, "2")).out).toBe("loss 2\nloss 3\n");
+  expect((await bench.trainyard(...words, "9")).out).toBe("loss 1\nloss 2\nloss 3\n");
+  expect((await bench.trainyard(...words, "0")).out).toBe("");
+  bench.onOut = (text) => {
+    if (text.endsWith("loss 3\n")) bench.server.appendLog(ID, "s 4\nother\nloss 5\n", true);
+  };
+  expect((await bench.trainyard(...words, "1", "-f")).out).toBe("loss 3\nloss 4\nloss 5\n");
+});
+
+test("logs --since wants a time or how long ago, and no number alone", async () => {
+  await using bench = await setUp();
+  const { code, err } = await bench.trainyard("logs", ID, "--since", "5");
+  expect([code, err]).toEqual([2, "error: '5' has no unit.\nhint: Say of what: 5s, 5m or 5h.\n"]);
+  expect((await bench.trainyard("logs", ID, "--since", "-5")).code).toBe(2);
+  expect((await bench.trainyard("logs", ID, "--since", "May 5")).code).toBe(2);
+});
+
 test("the tail is found in a log longer than one block", async () => {
   await using bench = await setUp();
   const long = "x".repeat(100_000);

@@ -8,6 +8,7 @@ import { sinceOffset } from "../since-offset.ts";
 import { printLogToEnd, sayChangesBesideLog, type PrintLog } from "../follow-run.ts";
 import { wholeNumber, type Program } from "../options.ts";
 import { OUTCOME_CODES, sayOutcome } from "../outcome.ts";
+import type { LogGrep } from "../log-grep.ts";
 import { findRunId } from "../run-reference.ts";
 import { tailOffset } from "../tail-offset.ts";
 
@@ -35,13 +36,18 @@ export function addLogs(program: Program, context: Context): void {
       const id = await findRunId(client, text);
       await detachable(context, id, async (signal) => {
         const { learner, attempt, tail, follow: isFollowed = false } = options;
-        const print = await printing(context, options.grep);
+        const grep = options.grep === undefined ? null : new (await import("../log-grep.ts")).LogGrep(options.grep);
+        const print = printing(context, grep);
         const where = { learner, attempt, signal };
         const since = options.since === undefined ? 0 : await sinceOffset(context, client, id, options.since, where);
-        const offset = Math.max(since, tail === undefined ? 0 : await tailOffset(client, id, tail, where));
+        const matches = grep !== null && tail !== undefined ? { grep, count: tail, isFollowed } : null;
+        const offset =
+          matches !== null
+            ? await printLastMatches(context, client, id, { offset: since, ...where }, matches)
+            : Math.max(since, tail === undefined ? 0 : await tailOffset(client, id, tail, where));
         const onChange = sayChangesBesideLog(context);
         if (isFollowed) await printLogToEnd(context, client, id, { offset, learner, attempt, print, onChange, signal });
-        else await printLogToNow(client, id, { offset, learner, attempt, signal }, print);
+        else if (matches === null) await printLogToNow(client, id, { offset, learner, attempt, signal }, print);
         await print(null);
         if (options.exitStatus !== true) return;
         // A complete log is not yet an ended run: its results are still being stored.
@@ -55,17 +61,44 @@ export function addLogs(program: Program, context: Context): void {
 }
 
 async function printLogToNow(client: Client, id: string, where: FollowOptions, print: PrintLog): Promise<void> {
-  // Nobody waits here: that the server cannot be reached is said at once.
-  const options = { ...where, isWorthIt: () => false };
-  for await (const bytes of readLogToNow(client, id, options)) await print(bytes);
+  for await (const bytes of readLogToNow(client, id, { ...where, ...AT_ONCE })) await print(bytes);
+}
+
+/** Nobody waits for what is there now: that the server cannot be reached is said at once. */
+const AT_ONCE = { isWorthIt: () => false };
+
+/**
+ * Prints the last lines of those that match now, and resolves with where the log goes on. Where it is followed, a line
+ * without an end waits for it.
+ */
+async function printLastMatches(
+  context: Context,
+  client: Client,
+  id: string,
+  where: FollowOptions,
+  { grep, count, isFollowed }: { readonly grep: LogGrep; readonly count: number; readonly isFollowed: boolean },
+): Promise<number> {
+  const parts = readLogToNow(client, id, { ...where, ...AT_ONCE });
+  let last: readonly string[] = [];
+  const keep = (found: string): void => {
+    const lines = found === "" ? [] : found.split(/(?<=\n)/);
+    last = count === 0 ? [] : [...last, ...lines].slice(-count);
+  };
+  for (;;) {
+    const part = await parts.next();
+    if (part.done !== true) keep(grep.push(part.value));
+    else {
+      if (!isFollowed) keep(grep.end());
+      await context.io.stdout.write(last.join(""));
+      return part.value;
+    }
+  }
 }
 
 /** Every byte as it is, or the lines that match; null says that there are no more. */
-async function printing(context: Context, pattern: string | undefined): Promise<PrintLog> {
+function printing(context: Context, grep: LogGrep | null): PrintLog {
   const { stdout } = context.io;
-  if (pattern === undefined) return async (bytes) => (bytes === null ? undefined : stdout.write(bytes));
-  const { LogGrep } = await import("../log-grep.ts");
-  const grep = new LogGrep(pattern);
+  if (grep === null) return async (bytes) => (bytes === null ? undefined : stdout.write(bytes));
   return async (bytes) => {
     const found = bytes === null ? grep.end() : grep.push(bytes);
     if (found !== "") await stdout.write(found);
