@@ -5,6 +5,7 @@ import { problemOf } from "../contract/problem.ts";
 import { readManifest, type ManifestReading } from "../manifest/read-manifest.ts";
 import { CliError } from "./cli-error.ts";
 import type { FilledManifest } from "./filled-manifest.ts";
+import { missingRequirements } from "./missing-requirements.ts";
 import { missingProgram } from "./missing-program.ts";
 import { count, describePlace, MEND_PLACES } from "./report.ts";
 
@@ -32,7 +33,11 @@ export async function checkSubmission(
   const inspected = archive === null ? null : await inspect(archive, spec === null ? {} : { command: spec.command });
   const archiveProblems = inspected !== null && "problem" in inspected ? [inspected.problem] : [];
   const inspection = inspected !== null && "files" in inspected ? inspected : null;
-  const all = [...manifestProblems, ...archiveProblems];
+  const requirements =
+    spec === null || archive === null || inspection === null
+      ? null
+      : missingRequirements(spec.framework.requirements, inspection, archive.shown);
+  const all = [...manifestProblems, ...archiveProblems, ...(requirements === null ? [] : [requirements])];
   const missing =
     spec === null || archive === null || inspection === null
       ? null

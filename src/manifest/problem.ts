@@ -18,6 +18,7 @@ export const PROBLEM_CODES = {
   archive_unreadable: "The model definition is not a ZIP that can be read.",
   archive_too_large: "The model definition ZIP is larger than allowed, packed or unpacked.",
   environment_unavailable: "Nothing on this machine runs the framework and version asked for.",
+  requirements_missing: "The file of requirements that the manifest names is not in the model definition ZIP.",
   program_missing: "A warning: the program file that the command runs is not in the model definition ZIP.",
   data_absent: "A warning: no training data is named, so DATA_DIR will be empty.",
   results_embedded: "A warning: no results bucket is named, so the results stay in the embedded store.",

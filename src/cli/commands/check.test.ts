@@ -91,6 +91,13 @@ test.each([
   });
 });
 
+test("a file of requirements that is not in the ZIP is a problem", async () => {
+  await using bench = await setUp();
+  await bench.write("job.yaml", MANIFEST.replace(/^( *)framework:\n/m, "$1framework:\n$1  requirements: needs.txt\n"));
+  const { problems, code } = await checkJson(bench, "model.zip", "job.yaml");
+  expect([code, problems.map((problem) => problem.code)]).toEqual([2, ["requirements_missing"]]);
+});
+
 test("a program that is elsewhere in the ZIP is named", async () => {
   await using bench = await setUp();
   await bench.write("model.zip", await modelZip({ "src/train.py": "", "readme.txt": "" }));

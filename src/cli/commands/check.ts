@@ -19,10 +19,11 @@ type Spec = NonNullable<ManifestReading["spec"]>;
 export function addCheck(program: Program, context: Context): void {
   program
     .command("check")
-    .summary("say what a submission would do, or all that is wrong with it")
+    .summary("say what a submission asks for, or all that is wrong with it")
     .description(
-      "Read a manifest, and a model definition if one is given, without a server: show what a submission would do on this " +
-        "machine, or every problem with its place. Ends with 0, or with 2 if there are problems.",
+      "Read a manifest, and a model definition if one is given, without a server: show what they ask for and which " +
+        "environment of this machine fits, or every problem with its place. How many devices and how much time there may " +
+        "be, the server says at submission. Ends with 0, or with 2 if there are problems.",
     )
     .argument("<file>", "the manifest, or the model definition (ZIP or folder)")
     .argument("[other]", "the other of the two")
