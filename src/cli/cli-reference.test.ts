@@ -35,7 +35,7 @@ function entryOf(command: CommandUnknownOpts): string {
     ...command.registeredArguments.map((argument) =>
       row(argument.required ? `<${argument.name()}>` : `[${argument.name()}]`, argument.description),
     ),
-    ...command.options.map((option) => row(option.flags, describe(option))),
+    ...command.options.filter(({ hidden }) => !hidden).map((option) => row(option.flags, describe(option))),
   ];
   const table = rows.length === 0 ? "" : `\n| Written | Meaning |\n|---|---|\n${rows.join("")}`;
   const title = isProgram ? "## Options of every command" : `### ${name}`;

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option, type CommandUnknownOpts } from "@commander-js/extra-typings";
-import { parseDuration } from "../base/duration.ts";
+import { parseDuration, printDuration } from "../base/duration.ts";
 import type { DataFormat } from "./output/format.ts";
 
 /** `trainyard` with the flags that every command understands, before any command is added. */
@@ -57,11 +57,16 @@ function notEmpty(text: string): string {
   return text;
 }
 
+/** As a manifest may say it. */
+const LONGEST_MS = 365 * 86_400_000;
+
 /** A time as a manifest has it, checked here and sent as it was typed. */
 export function duration(text: string): string {
   const ms = parseDuration(text);
-  if (ms !== null && ms >= 1000) return text;
-  throw new InvalidArgumentError("It must be a time such as 90m, 1h30m, 2d or 1-12:00:00.");
+  if (ms === null) throw new InvalidArgumentError("It must be a time such as 90m, 1h30m, 2d or 1-12:00:00.");
+  if (ms < 1000 || ms > LONGEST_MS)
+    throw new InvalidArgumentError(`It may be from 1s to ${printDuration(LONGEST_MS)}.`);
+  return text;
 }
 
 /** Parses a whole number option and says what was expected. */

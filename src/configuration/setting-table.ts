@@ -11,7 +11,7 @@ export const SETTINGS = {
     type: "HOST:PORT",
     schema: Listen,
     default: "127.0.0.1:7878",
-    example: "0.0.0.0:7878",
+    example: "127.0.0.1:7878",
     meaning:
       "Where the server takes requests. Port 0 picks a free one, which `server.json` in the home then names. With anything but a loopback address, other machines can reach the service; they need a token.",
     fromText: asText,

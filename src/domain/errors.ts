@@ -136,8 +136,8 @@ export function timeLimitAboveMaximum(wanted: string, allowed: string): ServiceE
   return new ServiceError(
     "invalid",
     "time_limit_too_long",
-    `The manifest asks for a time limit of ${wanted}, and this server allows ${allowed}.`,
-    `Write time_limit: ${allowed} or less, or ask the operator to raise time_limit.max.`,
+    `The run asks for a time limit of ${wanted}, and this server allows ${allowed}.`,
+    `Write time_limit: ${allowed} or less (submit --time-limit), or ask the operator to raise time_limit.max.`,
   );
 }
 
@@ -145,8 +145,8 @@ export function retriesAboveMaximum(wanted: number, allowed: number): ServiceErr
   return new ServiceError(
     "invalid",
     "retries_too_many",
-    `The manifest asks for ${wanted} retries, and this server allows ${allowed}.`,
-    `Write retries: ${allowed} or less, or ask the operator to raise retries.max.`,
+    `The run asks for ${wanted} retries, and this server allows ${allowed}.`,
+    `Write retries: ${allowed} or less (submit --retries), or ask the operator to raise retries.max.`,
   );
 }
 

@@ -76,6 +76,8 @@ describe("what manifests do not use is refused", () => {
     ["a tag directive", "%TAG ! tag:example.com,2017:\n---\na: b", "manifest_syntax 1:1"],
     ["two documents", "model_definition: {}\n---\nmodel_definition: {}", "manifest_syntax 3:1"],
     ["a map as a key", "model_definition:\n  ? {a: b}\n  : c", "manifest_syntax 2:5"],
+    ["a [ without its ]", "a: [1", "manifest_syntax 1:6"],
+    ["a { without its }", "{name: x", "manifest_syntax 1:9"],
     ["a tab as indentation", "model_definition:\n\tname: a", "manifest_syntax 2:1"],
   ])("%s", (_, text, expected) => {
     expect(verdicts(text)).toContain(expected);

@@ -3,7 +3,7 @@ import type { ParsedNode } from "yaml";
 
 import type { Findings } from "./findings.ts";
 import { MANIFEST_LIMITS } from "./limits.ts";
-import { SYNTAX_ADVICE } from "./syntax-advice.ts";
+import { SYNTAX_ADVICE, syntaxAdvice } from "./syntax-advice.ts";
 
 /** Scalars stay text: the reader decides by field what a text means, so `1.10`, `no` and `0123` survive. */
 const COMPOSE_OPTIONS = { schema: "failsafe", version: "1.2", uniqueKeys: false, logLevel: "silent" } as const;
@@ -137,14 +137,15 @@ function notUsed(what: string, hint: string): Refusal {
 
 /** One mistake often makes the parser complain several times on its way; the first complaint on an offset tells it. */
 function reportSyntax(
-  errors: readonly { code: keyof typeof SYNTAX_ADVICE; pos: [number, number] }[],
+  errors: readonly { code: keyof typeof SYNTAX_ADVICE; message: string; pos: [number, number] }[],
   findings: Findings,
 ) {
   const told = new Set<number>();
-  for (const { code, pos } of errors) {
+  for (const error of errors) {
+    const { pos } = error;
     if (told.has(pos[0])) continue;
     told.add(pos[0]);
-    const { message, hint } = SYNTAX_ADVICE[code];
+    const { message, hint } = syntaxAdvice(error);
     findings.problem("manifest_syntax", { offset: pos[0], path: "" }, message, hint);
   }
 }

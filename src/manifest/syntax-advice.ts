@@ -5,6 +5,16 @@ interface Advice {
   readonly hint: string;
 }
 
+const UNCLOSED: Advice = {
+  message: "A bracket is opened before this place and not closed: a [ without its ], or a { without its }.",
+  hint: "Close it where its value ends, or put text that begins with a bracket into quotes.",
+};
+
+/** Our sentence for an error of the YAML parser. It finds that a bracket is missing under several codes. */
+export function syntaxAdvice({ code, message }: { readonly code: ErrorCode; readonly message: string }): Advice {
+  return /^Flow (?:map|sequence) .*end with a [\]}]/.test(message) ? UNCLOSED : SYNTAX_ADVICE[code];
+}
+
 /**
  * Our sentence for each error of the YAML parser. Its own messages quote the source, and the source may be a
  * password; these never do.

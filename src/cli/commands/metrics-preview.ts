@@ -54,6 +54,7 @@ async function orderOf(
   manifest: string | undefined,
 ): Promise<CollectorOrder> {
   if (pattern !== undefined) {
+    await refuseBroken(pattern);
     const names = [...pattern.matchAll(/\(\?P?<(\w+)>|%\{\w+:(\w+)\}/gu)].map(([, name, macro]) => name ?? macro ?? "");
     const fields = names.map((name) => ({ key: name, type: "FLOAT" as const, value: `$${name}` }));
     const [etimes, scalars] = [true, false].map((is) => fields.filter(({ key }) => POSITION.test(key) === is));
@@ -64,6 +65,18 @@ async function orderOf(
     };
   }
   return manifest === undefined ? { kind: "log" } : await orderOfManifest(context, manifest);
+}
+
+async function refuseBroken(pattern: string): Promise<void> {
+  const { compilePython, PatternError } = await import("../../metrics/pattern/python-pattern.ts");
+  try {
+    compilePython(pattern);
+  } catch (error) {
+    if (!(error instanceof PatternError)) throw error;
+    // Behind the pattern as it was translated, which nobody has typed.
+    const fact = error.message.replace(/^\/.*\/[a-z]*: /su, "");
+    throw wrongUse(`The pattern '${pattern}' cannot be used: ${fact}.`, "Write it as Python's re has them.");
+  }
 }
 
 async function orderOfManifest(context: Context, path: string): Promise<CollectorOrder> {

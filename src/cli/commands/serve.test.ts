@@ -28,7 +28,7 @@ test("serve tells every problem of file and variables once, each with its place"
     [
       "error: The configuration has 2 problems.",
       "  HOME/trainyard.yaml:2:3: There is no setting 'log.levl'. Did you mean 'level'?",
-      "  TRAINYARD_LISTEN: 'listen' must be HOST:PORT, where a port of 0 picks a free one, and is \"abc\". For example: listen: 0.0.0.0:7878",
+      "  TRAINYARD_LISTEN: 'listen' must be HOST:PORT, where a port of 0 picks a free one, and is \"abc\". For example: listen: 127.0.0.1:7878",
       "hint: Mend each of the listed places.",
       "",
     ].join("\n"),

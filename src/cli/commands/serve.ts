@@ -1,3 +1,4 @@
+import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import type { Context } from "../context.ts";
 import type { Program } from "../options.ts";
 import { homeFor } from "../session.ts";
@@ -12,10 +13,16 @@ export function addServe(program: Program, context: Context): void {
     )
     .option("--listen <host:port>", "where to listen; port 0 picks a free one")
     .option("--config <file>", "a configuration file other than trainyard.yaml in the home")
+    .addOption(new Option("--port <port>").hideHelp().argParser(insteadOfPort))
     .action(async (options) => {
       const { io, machine, flags } = context;
       const home = await homeFor(flags, io);
       const config = options.config === undefined ? null : resolve(io.cwd, options.config);
       context.exitCode = await machine.serve({ home, listen: options.listen ?? null, config });
     });
+}
+
+/** Many servers have it; typed out of habit, it gets an answer. */
+function insteadOfPort(port: string): never {
+  throw new InvalidArgumentError(`There is no such option: write --listen 127.0.0.1:${port}.`);
 }

@@ -41,6 +41,8 @@ test("--time-limit and --retries take the place of what the manifest says", asyn
   await bench.trainyard("submit", "-q", "model.zip", "job.yaml", "--time-limit", "1h30m", "--retries", "2");
   const { spec } = readManifest(bench.server.submissions[0]?.manifest ?? "", "job.yaml");
   expect(spec).toMatchObject({ timeLimitMs: 5_400_000, retries: 2 });
+  const long = await bench.trainyard("submit", "model.zip", "job.yaml", "--time-limit", "400d");
+  expect(long.err).toContain("'400d' is no value for '--time-limit <time>'. It may be from 1s to 365d.");
   const refused = await bench.trainyard("submit", "model.zip", "job.yaml", "--time-limit", "90");
   expect(refused.code).toBe(2);
   expect(refused.err).toContain("It must be a time such as 90m, 1h30m, 2d or 1-12:00:00.");

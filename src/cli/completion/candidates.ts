@@ -65,5 +65,6 @@ function walk(program: CommandUnknownOpts, words: readonly string[]): Position {
 
 function longFlags(program: CommandUnknownOpts, command: CommandUnknownOpts): string[] {
   const inherited = command === program ? [] : heededFlags(program, command.name());
-  return [...[...command.options, ...inherited].flatMap(({ long }) => long ?? []), "--help"];
+  const shown = [...command.options, ...inherited].filter(({ hidden }) => !hidden);
+  return [...shown.flatMap(({ long }) => long ?? []), "--help"];
 }
