@@ -20,6 +20,8 @@ export class RemoteError extends Error {
   readonly requestId: string | null;
   /** How long the store asked to wait (Retry-After); null when it did not. */
   readonly retryAfterMs: number | null;
+  /** What to do where the reason alone says too little; null where it does not. */
+  readonly hint: string | null;
 
   constructor(
     reason: RemoteReason,
@@ -30,6 +32,7 @@ export class RemoteError extends Error {
       requestId?: string | null;
       retryAfterMs?: number | null;
       cause?: unknown;
+      hint?: string | null;
     },
   ) {
     super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
@@ -38,6 +41,7 @@ export class RemoteError extends Error {
     this.status = facts.status ?? null;
     this.requestId = facts.requestId ?? null;
     this.retryAfterMs = facts.retryAfterMs ?? null;
+    this.hint = facts.hint ?? null;
   }
 
   get notFound(): boolean {

@@ -92,6 +92,7 @@ test("a selection that matches nothing fails the run and names the patterns", as
   const { id } = await bundle.submit(selecting(`include: ["**/*.zip"], exclude: ["raw/**"]`));
   const { failure } = await bundle.untilEnded(id);
   expect(failure?.cause).toBe("data_missing");
+  expect(failure?.hint).toContain("prefix, include and exclude");
   expect(failure?.message).toContain("no objects that match '**/*.zip' and do not match 'raw/**'");
 });
 

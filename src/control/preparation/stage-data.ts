@@ -196,9 +196,14 @@ function describeWanted({ store, selection }: WantedData): string {
   return what === "" ? `all objects of ${store.label}` : `the objects of ${store.label}${what}`;
 }
 
+const SELECTION_HINT =
+  "Check prefix, include and exclude of the training data in the manifest: a pattern is about the whole key, so '*.png' is " +
+  "what stands at the top and '**/*.png' what stands anywhere.";
+
 function nothingThere({ store, selection }: { store: { label: string }; selection: DataSelection }): RemoteError {
   const message = `There is no training data in ${store.label}: it holds no objects${describeSelection(selection)}.`;
-  return new RemoteError("bucket_missing", message, { retryable: false });
+  const isPart = describeSelection(selection) !== "";
+  return new RemoteError("bucket_missing", message, { retryable: false, hint: isPart ? SELECTION_HINT : null });
 }
 
 function isSameBucket(a: BucketReference, b: BucketReference): boolean {

@@ -22,6 +22,12 @@ test.each([
   });
 });
 
+test("an import that found nothing leads to the requirements", () => {
+  const logTail = ["Traceback (most recent call last):", "ModuleNotFoundError: No module named 'pandas'"];
+  const outcome = outcomeOfExit(1, null, { ...context, logTail });
+  expect(outcome).toMatchObject({ failure: { hint: expect.stringMatching(/'pandas'.* requirements\.txt/) } });
+});
+
 test("only exit code 0 is a success", () => {
   expect(outcomeOfExit(0, null, context)).toEqual({ state: "completed" });
   for (let code = 1; code <= 255; code += 1) expect(outcomeOfExit(code, null, context).state).toBe("failed");

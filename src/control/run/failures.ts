@@ -60,7 +60,8 @@ export function outcomeOfExit(exitCode: number, signal: string | null, context: 
   }
   const likely = exitCode > 128 ? SIGNAL_NAMES.get(exitCode - 128) : undefined;
   if (likely === undefined) {
-    return failed(context, "program_exit", `The program ended with exit code ${exitCode}.`, log, exitCode);
+    const hint = hintForMissingModule(context.logTail) ?? log;
+    return failed(context, "program_exit", `The program ended with exit code ${exitCode}.`, hint, exitCode);
   }
   const memory = likely === "SIGKILL" ? " SIGKILL is also what the kernel sends when memory runs out." : "";
   return failed(
@@ -69,6 +70,19 @@ export function outcomeOfExit(exitCode: number, signal: string | null, context: 
     `The program ended with exit code ${exitCode}, most likely ended by ${likely}.`,
     `${log}${memory}`,
     exitCode,
+  );
+}
+
+/** What Python prints of an import that found nothing, last of all; null where it did not. */
+function hintForMissingModule(logTail: readonly string[]): string | null {
+  const lines = logTail
+    .join("\n")
+    .matchAll(/^(?:ModuleNotFoundError|ImportError): No module named '?([\w.]{1,100})'?/gm);
+  const module = [...lines].at(-1)?.[1];
+  if (module === undefined) return null;
+  return (
+    `Python did not find '${module}': if it is a package, name it in a requirements.txt in the ZIP and that file under ` +
+    `framework.requirements in the manifest; if it is a file of yours, check that it is in the ZIP.`
   );
 }
 
@@ -114,7 +128,7 @@ export function outcomeOfStaging(error: unknown, context: FailureContext): RunOu
   }
   if (error instanceof RemoteError) {
     const cause = DATA_CAUSES[error.reason];
-    const hint = error.reason === "address_refused" ? ADDRESS_HINT : DATA_HINTS[cause];
+    const hint = error.hint ?? (error.reason === "address_refused" ? ADDRESS_HINT : DATA_HINTS[cause]);
     return failed(context, cause, error.message, hint ?? "");
   }
   if (error instanceof EnvironmentBuildError) {
