@@ -50,6 +50,15 @@ test("metrics are a table with a curve of each", async () => {
   );
 });
 
+test("a whole number is shown whole, and watching outlasts a server that restarts", async () => {
+  await using here = await bench();
+  here.server.metrics.push({ ...LOSS, key: "system/memory_bytes", last: 11_116_500 });
+  here.server.faults.push("cut");
+  const { out, err, code } = await here.trainyard("metrics", "--watch", ID);
+  expect([code, out]).toEqual([0, expect.stringContaining("11116500")]);
+  expect(err).toContain("Trying again");
+});
+
 test("metrics as CSV quote what needs it and keep every digit", async () => {
   await using here = await bench();
   const { out } = await here.trainyard("metrics", ID, "-o", "csv");
@@ -74,7 +83,11 @@ test("a preview finds by itself, or by a pattern, and needs no server", async ()
   const missing = await here.trainyard("metrics", "preview", "none.log");
   expect([missing.code, missing.err]).toEqual([2, expect.stringContaining("none.log")]);
   const nothing = await here.trainyard("metrics", "preview", "old.log", "--pattern", "((");
-  expect(nothing.err).toContain("cannot be used");
+  expect([nothing.code, nothing.out, nothing.err]).toEqual([
+    2,
+    "",
+    "error: The pattern '((' cannot be used: Unterminated group.\nhint: Write it as Python's re has them.\n",
+  ]);
 });
 
 test("a sparkline is as wide as its values, flat ones in the middle, with gaps where there are none", () => {

@@ -1,11 +1,13 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { Option } from "@commander-js/extra-typings";
 import type { Client } from "../../client/client.ts";
+import { persist } from "../../client/persist.ts";
 import type { ChartView, MetricList, MetricView, Value } from "../../contract/metrics.ts";
 import { didYouMean } from "../did-you-mean.ts";
 import { CliError } from "../cli-error.ts";
 import { connect, say, type Context } from "../context.ts";
 import { type Program } from "../options.ts";
+import { sayRetry } from "../detach.ts";
 import { sparkline } from "../output/sparkline.ts";
 import { formatTable } from "../output/table.ts";
 import { findRunId } from "../run-reference.ts";
@@ -34,9 +36,13 @@ export function addMetrics(program: Program, context: Context): void {
     .action(async (text, keys, { watch, axis, output }) => {
       const client = await connect(context);
       const id = await findRunId(client, text);
+      const patience = watch === true ? { onRetry: sayRetry(context) } : { isWorthIt: () => false };
       for (;;) {
-        const list = await read(client, id, keys);
-        await context.io.stdout.write(await textOf(client, list, output, axis));
+        const [list, shownNow] = await persist(async () => {
+          const now = await read(client, id, keys);
+          return [now, await textOf(client, now, output, axis)] as const;
+        }, patience);
+        await context.io.stdout.write(shownNow);
         if (list.metrics.length === 0 && output === "table") await say(context, "No metrics yet.");
         if (watch !== true || list.isComplete) return;
         await pause(WATCH_MS);
@@ -103,7 +109,9 @@ function curveOf(series: ChartView["series"][number] | undefined): string {
 
 function shown(value: Value | null): string {
   if (value === null) return "";
-  return typeof value === "number" ? String(Number(value.toPrecision(6))) : value;
+  if (typeof value !== "number") return value;
+  // A count of bytes is one number or another; digits of a fraction are noise.
+  return Number.isSafeInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
 }
 
 function csv(metrics: readonly MetricView[]): string {
