@@ -17,6 +17,13 @@ export interface Bucket {
  */
 const NARROW = 1 / 16;
 
+/**
+ * Nodes that one chart opens of one series. Steps that come in order need a few thousand; of a series whose steps jump to
+ * and fro every node lies in many buckets, and reading all of its points would hold up everybody else. From there on
+ * nodes count for the bucket they begin in.
+ */
+const MOST_OPENED = 20_000;
+
 /** Records of one level, from `first` on. */
 interface Span {
   readonly first: number;
@@ -29,7 +36,7 @@ interface Span {
  * maximum, of one point in ten million too, is in the bucket where it belongs.
  */
 export function bucketsOf(reader: SeriesReader, grid: Grid): readonly Bucket[] {
-  const filling: Filling = { filled: new Map(), order: new Map() };
+  const filling: Filling = { filled: new Map(), order: new Map(), opened: 0 };
   let opened: Span[] = [];
   for (let level = reader.top; level >= 0; level -= 1) {
     // Beside what was opened above: the records behind the last full node of the level above.
@@ -44,6 +51,7 @@ interface Filling {
   readonly filled: Map<number, Float64Array>;
   /** Number of the latest point in each bucket, which says whose `last` is the last. */
   readonly order: Map<number, number>;
+  opened: number;
 }
 
 /** Puts what lies in one bucket there; gives the spans of the level below that must be looked at. */
@@ -59,9 +67,11 @@ function visit(reader: SeriesReader, level: number, span: Span, grid: Grid, fill
     const first = bucketOf(grid, from);
     const last = bucketOf(grid, to);
     if (last < 0 || first >= grid.count) continue;
-    if (first === last || to - from <= grid.width * NARROW) {
-      if (first >= 0) add(filling, first, records, at, level, i * size);
-    } else below.push({ first: i * FANOUT, end: (i + 1) * FANOUT });
+    const isWhole = first === last || to - from <= grid.width * NARROW;
+    if (!isWhole && filling.opened < MOST_OPENED) {
+      filling.opened += 1;
+      below.push({ first: i * FANOUT, end: (i + 1) * FANOUT });
+    } else if (first >= 0 || !isWhole) add(filling, Math.max(0, first), records, at, level, i * size);
   }
   return below;
 }

@@ -7,7 +7,10 @@ import { guardWorld } from "../../base/world.ts";
 import type { MetricPoint } from "../metric-record.ts";
 import { drawChart, pointCaches, type Chart } from "./chart.ts";
 import { MAX_KEYS } from "./key-list.ts";
+import { bucketsOf } from "./buckets.ts";
+import { gridOver } from "./grid.ts";
 import { FIELD } from "./node.ts";
+import { SeriesReaders } from "./series-reader.ts";
 import { RunPoints } from "./run-points.ts";
 
 async function place(): Promise<AsyncDisposable & { readonly folder: string }> {
@@ -184,6 +187,26 @@ test("caches of one chart show what was written since, and what a crash took bac
   await appendFile(join(here.folder, "0.points"), Buffer.alloc(24 * 300));
   await (await RunPoints.open(here.folder)).append(points(1, 1500), {});
   expect(await counted()).toBe(1501);
+});
+
+test("of a series whose steps jump to and fro a chart reads a bounded part, and its sums are of all points", async () => {
+  await using here = await place();
+  const run = await RunPoints.open(here.folder);
+  const count = 400_000;
+  const jumping = Array.from({ length: count }, (_, i) => point("loss", (i * 7919) % 1000, 1));
+  for (let from = 0; from < count; from += 50_000) await run.append(jumping.slice(from, from + 50_000), {});
+  const reads: number[] = [];
+  const readers = new SeriesReaders();
+  readers.use(here.folder, 0, (reader) => {
+    const read = reader.read.bind(reader);
+    reader.read = (level, first, end) => {
+      if (level === 0) reads.push(end - first);
+      return read(level, first, end);
+    };
+    const buckets = bucketsOf(reader, gridOver("step", 0, 999, 500));
+    expect(buckets.reduce((sum, { node }) => sum + (node[FIELD.count] as number), 0)).toBe(count);
+  });
+  expect(reads.reduce((sum, records) => sum + records, 0)).toBeLessThan(count);
 });
 
 test("points without a step stand where they came", async () => {
