@@ -68,6 +68,35 @@ export function noRunWith(text: string): CliError {
   );
 }
 
+/** `until` is null where the server does not say. */
+export function runIsDeleted(id: string, until: string | null): CliError {
+  return new CliError(
+    3,
+    `Run '${id}' is deleted.`,
+    `Until ${until ?? "it goes"} this takes it back: trainyard undelete ${id}`,
+  );
+}
+
+export function noDeletedRunWith(text: string): CliError {
+  return new CliError(
+    3,
+    `No deleted run's id begins with '${text}'.`,
+    "List those that can be taken back: trainyard list --deleted",
+  );
+}
+
+export function runNotDeleted(id: string): CliError {
+  return new CliError(5, `Run '${id}' is not deleted.`, "List those that can be taken back: trainyard list --deleted");
+}
+
+export function noRunDeleted(): CliError {
+  return new CliError(
+    3,
+    "There is no deleted run, so '@' (the last one deleted) means none.",
+    "List the runs: trainyard list",
+  );
+}
+
 export function noRunYet(): CliError {
   return new CliError(3, "There is no run yet, so '@' (the newest run) means none.", "Submit one: trainyard submit");
 }

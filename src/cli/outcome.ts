@@ -1,3 +1,4 @@
+import { hasEnded } from "../contract/run-states.ts";
 import type { RunStateName, RunView } from "../contract/run.ts";
 import { commandLine, say, type Context } from "./context.ts";
 import { formatSpan } from "./output/age.ts";
@@ -40,6 +41,7 @@ const PREPARING = "The code, the environment and the data are being put in place
 /** One line about what a run does now, for someone who waits for it. */
 export function describeProgress(run: RunView): string {
   if (run.waiting !== null) return `${run.state}: ${printable(run.waiting.reason)} (position ${run.waiting.position})`;
+  if (run.delayed !== null && !hasEnded(run)) return `${run.state}: ${printable(run.delayed.reason)}`;
   if (run.state === "downloading") return `${run.state}: ${PREPARING}`;
   return run.state;
 }

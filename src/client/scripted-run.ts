@@ -46,6 +46,7 @@ export function scriptedRun(fields: Partial<RunView> & { readonly id: string }):
     },
     definition: { sha256: "0".repeat(64), sizeBytes: 12_580 },
     waiting: null,
+    delayed: null,
     failure: null,
     warnings: [],
     ...fields,

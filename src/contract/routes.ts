@@ -127,11 +127,11 @@ export const routes = {
     summary: "Delete the service's history of a run that has ended; the results bucket is left alone",
     description:
       "202 with the run while it can be taken back, until its `undoUntil`; no list shows it meanwhile. With `now=true`, or where the server " +
-      "leaves no time for that, it is gone with 204. May be repeated.",
+      "leaves no time for that, it is gone with 204; where no bucket has its results, only with `discardResults=true`. May be repeated.",
     access: "token",
     body: "none",
     params: RunParams,
-    query: z.object({ now: Flag.default(false) }),
+    query: z.object({ now: Flag.default(false), discardResults: Flag.default(false) }),
     answers: { 202: RunView, 204: null, 404: Problem, 409: Problem },
   },
   restoreRun: {

@@ -124,6 +124,8 @@ export const RunView = z
     definition: z.object({ sha256: z.string(), sizeBytes: z.int() }),
     /** Only while the run waits. */
     waiting: z.object({ reason: z.string(), position: z.int() }).nullable(),
+    /** What keeps a run from going on that does not wait: a bucket that is tried again, for its data or its results. */
+    delayed: z.object({ reason: z.string(), since: Time }).nullable(),
     /** Only when the run failed. */
     failure: FailureView.nullable(),
     /** The metrics that a list was asked by; left out elsewhere. */

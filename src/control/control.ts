@@ -19,6 +19,7 @@ import { logKeeper } from "./logs/log-keeper.ts";
 import { LogArchiving } from "./logs/log-archiving.ts";
 import { logIndexWatch } from "./logs/log-index-watch.ts";
 import type { Machine } from "./queue/machine.ts";
+import { Delays } from "./run/delays.ts";
 import { holdsOnlyCopyOf } from "./results/only-copy.ts";
 import type { Reporting } from "./preparation/launcher.ts";
 import { MetricService } from "./metrics/metric-service.ts";
@@ -100,6 +101,7 @@ export function createControl(parts: ControlParts): Control {
   };
   const masks = new SecretMasks(openCredentials);
   const logIndexes = new LogIndexes();
+  const delays = new Delays(parts.clock);
   const archiving = new LogArchiving(parts);
   const cache = new DataCache(parts, openCredentials);
   const { staging } = cache;
@@ -110,6 +112,7 @@ export function createControl(parts: ControlParts): Control {
   const duties = createDuties({
     ...parts,
     definitions,
+    delays,
     trash: new Trash(home, store, log),
     sealCredentials,
     openCredentials,
@@ -117,7 +120,7 @@ export function createControl(parts: ControlParts): Control {
     progressOf: (run) => cache.progressOf(run),
     preparation: {
       prepareAndStart: async (run, signals) =>
-        prepareAndStart({ ...parts, definitions, openCredentials, staging, onProgress }, run, signals),
+        prepareAndStart({ ...parts, definitions, openCredentials, staging, onProgress, delays }, run, signals),
     },
     remains: {
       ...remains,

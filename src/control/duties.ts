@@ -5,6 +5,7 @@ import type { Preparation } from "./run/preparing.ts";
 import type { RunRemains } from "./run/remains.ts";
 import type { Companion } from "./run/companion.ts";
 import { dispatch } from "./queue/dispatcher.ts";
+import { Delays } from "./run/delays.ts";
 import { messageOf } from "./run/failures.ts";
 import { tidyUpLate } from "./removal/late-tidying.ts";
 import { Lifecycle } from "./life/lifecycle.ts";
@@ -26,7 +27,7 @@ import { TrustedTime, type TimeMemory } from "./removal/trusted-time.ts";
 /** What touches files, buckets and programs is passed in, so that the simulation can drive the rest without any. */
 export interface DutyParts extends Omit<
   RunServiceParts,
-  "book" | "scheduler" | "lifecycle" | "onDoubt" | "definitions" | "trash" | "retention" | "retries"
+  "book" | "scheduler" | "lifecycle" | "onDoubt" | "definitions" | "trash" | "retention" | "retries" | "delays"
 > {
   readonly log: ServiceLog;
   readonly preparation: Preparation;
@@ -44,6 +45,8 @@ export interface DutyParts extends Omit<
   readonly deleteUndoMs?: number;
   /** What outlives the process of the time; left out, nothing does. */
   readonly timeMemory?: TimeMemory;
+  /** Shared with what brings training data; left out: only the duties tell of delays. */
+  readonly delays?: Delays;
   /** How long a bucket may stay away before results are left on the server; left out: an hour. */
   readonly resultsGiveUpMs?: number;
   readonly resultsRetries?: Pick<RetryParts, "retryMemory" | "isKept">;
@@ -66,9 +69,13 @@ export interface Duties {
 export function createDuties(parts: DutyParts): Duties {
   const { clock, store, log, trash, machineTime = realMachineTime } = parts;
   const ending = new AbortController();
+  const delays = parts.delays ?? new Delays(clock);
   const rules = { days: parts.retentionDays, undoMs: parts.deleteUndoMs ?? 0 };
   const time = new TrustedTime(clock, parts.timeMemory, Math.max(rules.undoMs, (rules.days ?? 0) * DAY_MS));
-  const book = new RunBook(store, clock, async () => awaitMark(time.notice(), log));
+  const book = new RunBook(store, clock, async () => {
+    await awaitMark(time.notice(), log);
+    return rules.days === null ? null : time.now();
+  });
   /** What goes on beside the runs; the end of the server waits for it. */
   const underWay = new Set<Promise<void>>();
   const supervise = (work: Promise<void>): void => {
@@ -95,6 +102,7 @@ export function createDuties(parts: DutyParts): Duties {
   const lifecycle = new Lifecycle({
     ...parts,
     book,
+    delays,
     machineTime,
     companions: [
       timeLimit({ ...parts, book, machineTime, endProgram }),
@@ -111,9 +119,9 @@ export function createDuties(parts: DutyParts): Duties {
   });
   const holdsOnlyCopy = async (run: Run): Promise<boolean> => (await parts.holdsOnlyCopy?.(run)) ?? false;
   const retention = { rules, time, holdsOnlyCopy };
-  const retries = new ResultsRetries({ ...parts, ...parts.resultsRetries, book });
+  const retries = new ResultsRetries({ ...parts, ...parts.resultsRetries, book, delays });
   const onDoubt = (id: string): void => supervise(adopt({ ...parts, scheduler, queue }, id, ending.signal));
-  const runs = new RunService({ ...parts, book, scheduler, lifecycle, onDoubt, retention, retries });
+  const runs = new RunService({ ...parts, book, scheduler, lifecycle, onDoubt, retention, retries, delays });
 
   return {
     runs,

@@ -18,9 +18,10 @@ import { credentialsFor } from "./results/renewed-credentials.ts";
 import { listResults, type ResultListing } from "./results/result-listing.ts";
 import type { ResultsRetries } from "./results/results-retry.ts";
 import type { RetentionPlan } from "./removal/retention-plan.ts";
+import type { Delay, Delays } from "./run/delays.ts";
 import { runDirectory } from "./run/run-directory.ts";
 import { RunLogs } from "./logs/run-logs.ts";
-import { RunRemoval, type RunRemovalParts } from "./removal/run-removal.ts";
+import { type RemovalWish, RunRemoval, type RunRemovalParts } from "./removal/run-removal.ts";
 import { SecretMasks } from "./logs/secret-masks.ts";
 import { hasEndedBefore, withStopRequest } from "./life/stop-request.ts";
 import { type Submission, type SubmissionParts, Submissions } from "./submissions.ts";
@@ -34,6 +35,7 @@ export interface RunServiceParts extends SubmissionParts, RunRemovalParts {
   readonly lifecycle: Lifecycle;
   readonly engine: Engine;
   readonly stopGraceMs: number;
+  readonly delays: Pick<Delays, "of">;
   readonly retries: Pick<ResultsRetries, "request" | "refuseWhatCannotBe" | "without">;
   openCredentials(runId: string): Promise<Credentials>;
   /** Shared with what keeps them up to date while programs write; left out: nothing does. */
@@ -108,6 +110,11 @@ export class RunService {
     return run.state === "pending" ? this.#parts.scheduler.explain(run.id) : null;
   }
 
+  /** What keeps a run that does not wait from going on now; null when nothing does. */
+  delayed(run: Run): Delay | null {
+    return this.#parts.delays.of(run.id);
+  }
+
   /** Writes the wish to stop. A waiting run ends at once; a live one is asked, and insisted upon after the grace (milliseconds; null: as configured). */
   async requestStop(id: string, grace: number | null, principal: Principal): Promise<Run> {
     const { home, book, scheduler, lifecycle, engine, stopGraceMs } = this.#parts;
@@ -121,6 +128,8 @@ export class RunService {
     if (isTerminal(asked.state) || asked.state === "storing") scheduler.withdraw(id);
     // One that waited for another attempt has logs of those before to store, and nobody carries it.
     if (asked.state === "storing") lifecycle.carry(asked);
+    // Not by the wish that led to the storing, nor by one before: what such a run leaves is waited for as usual.
+    if (found.state === "storing") lifecycle.endPatience(id);
     // A start whose learners have ended already is not cut off: how they ended would be lost.
     const isStarting = cameTooLate && found.state === "downloading";
     if (!isTerminal(asked.state) && !isStarting) lifecycle.stop(id, graceMs);
@@ -128,8 +137,8 @@ export class RunService {
   }
 
   /** Deletes the service's history of an ended run. Gives the run while it can be taken back, and null when it is gone. */
-  async remove(id: string, principal: Principal, atOnce = false): Promise<Run | null> {
-    return this.#removal.remove(id, principal, atOnce);
+  async remove(id: string, principal: Principal, how: RemovalWish = {}): Promise<Run | null> {
+    return this.#removal.remove(id, principal, how);
   }
 
   /** Takes the deletion of a run back. */

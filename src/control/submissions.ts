@@ -4,6 +4,7 @@ import { inspectArchive, type ArchiveInspection } from "../archive/inspect-archi
 import type { Clock } from "../base/clock.ts";
 import type { DataStores } from "../datastores/data-stores.ts";
 import { type DefinitionContent, definitionSize } from "../domain/definition-content.ts";
+import { countDevices } from "../domain/device.ts";
 import {
   idempotencyKeyReused,
   manifestInvalid,
@@ -127,7 +128,7 @@ export class Submissions {
     const { machine, dataStores, environments } = this.#parts;
     const { devices, kind } = waitingFor({ id: "", spec, deviceKind: null }, machine);
     const present = machine.devices.filter((device) => device.kind === kind).length;
-    if (devices > present) throw tooManyDevices(devices, present, kind);
+    if (devices > present) throw tooManyDevices(devices, countDevices(present, kind));
     if (spec.data !== null) dataStores.check(spec.data.connection, spec.data.bucket);
     dataStores.check(spec.results.connection, spec.results.bucket);
     await refuseMissingEnvironment(environments, spec.framework, signal);

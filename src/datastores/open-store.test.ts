@@ -126,3 +126,19 @@ test("the libraries of S3 and Swift are loaded only with a store of theirs", asy
   const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", program]);
   expect(stdout.trim()).toBe("0");
 });
+
+test("a try that failed and is repeated is told to whoever opened the store", async () => {
+  const told: string[] = [];
+  const stores = createDataStores({
+    embeddedRoot: "unused",
+    allowedRoots: [],
+    network: { allowPrivate: true, allow: [] },
+    clock: systemClock,
+    retry: { attempts: 2, firstDelayMs: 1, maxDelayMs: 1 },
+  });
+  const nowhere = { ...s3, endpointUrl: "http://127.0.0.1:1" };
+  const key = { type: "s3", accessKeyId: "id", secretAccessKey: "secret" } as const;
+  const store = await stores.open(nowhere, "mnist", key, "data", ({ reason }) => told.push(reason));
+  await expect(store.read("x", 0, live)).rejects.toMatchObject({ reason: "unreachable" });
+  expect(told).toEqual(["unreachable"]);
+});

@@ -27,6 +27,7 @@ export interface DataStoresOptions {
 }
 
 type S3Reference = Extract<Connection, { type: "s3" }>;
+type Trouble = (error: RemoteError) => void;
 type SwiftReference = Extract<Connection, { type: "swift" }>;
 
 /** All kinds of data store. What S3 and Swift need is loaded with the first store of theirs, never at the server's start. */
@@ -34,6 +35,12 @@ export function createDataStores(options: DataStoresOptions): DataStores {
   const { embeddedRoot, clock, retry, onRetry = () => {} } = options;
   const guard = new AddressGuard(options.network);
   const roots = new Set(options.allowedRoots.map((root) => resolve(root)));
+
+  const retrierOf = (label: string, onTrouble: Trouble): Retrier =>
+    new Retrier(retry, clock, (fact) => {
+      onRetry(label, fact);
+      onTrouble(fact.error);
+    });
 
   const openDirectory = async (root: string | null, bucket: string, purpose: Purpose): Promise<DataStore> => {
     const create = purpose === "results";
@@ -47,13 +54,14 @@ export function createDataStores(options: DataStoresOptions): DataStores {
     connection: S3Reference,
     bucket: string,
     credentials: ConnectionCredentials | null,
+    onTrouble: Trouble,
   ): Promise<DataStore> => {
     if (credentials?.type !== "s3") {
       throw new RemoteError("denied", `There is no access key for bucket '${bucket}'.`, { retryable: false });
     }
     const { openS3Store } = await import("./s3/s3-store.ts");
     const label = `bucket '${bucket}' at ${new URL(connection.endpointUrl).origin}`;
-    const retrier = new Retrier(retry, clock, (fact) => onRetry(label, fact));
+    const retrier = retrierOf(label, onTrouble);
     const store = openS3Store({ connection: { ...connection, ...credentials }, bucket, guard, retrier, clock });
     return withRetry(store, retrier);
   };
@@ -62,12 +70,13 @@ export function createDataStores(options: DataStoresOptions): DataStores {
     connection: SwiftReference,
     bucket: string,
     credentials: ConnectionCredentials | null,
+    onTrouble: Trouble,
   ): Promise<DataStore> => {
     if (credentials?.type !== "swift") {
       throw new RemoteError("denied", `There is no user for bucket '${bucket}'.`, { retryable: false });
     }
     const { openSwiftStore, swiftLabel } = await import("./swift/swift-store.ts");
-    const retrier = new Retrier(retry, clock, (fact) => onRetry(swiftLabel(connection, bucket), fact));
+    const retrier = retrierOf(swiftLabel(connection, bucket), onTrouble);
     const store = openSwiftStore({ connection: { ...connection, ...credentials }, bucket, guard, retrier, clock });
     return withRetry(store, retrier);
   };
@@ -95,11 +104,11 @@ export function createDataStores(options: DataStoresOptions): DataStores {
 
   return {
     check,
-    async open(connection, bucket, credentials, purpose) {
+    async open(connection, bucket, credentials, purpose, onTrouble = () => {}) {
       check(connection, bucket);
       if (connection.type === "directory") return openDirectory(connection.root, bucket, purpose);
-      if (connection.type === "s3") return openS3(connection, bucket, credentials);
-      return openSwift(connection, bucket, credentials);
+      if (connection.type === "s3") return openS3(connection, bucket, credentials, onTrouble);
+      return openSwift(connection, bucket, credentials, onTrouble);
     },
   };
 }

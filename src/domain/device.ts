@@ -8,3 +8,8 @@ export interface Device {
   /** What a program must see in CUDA_VISIBLE_DEVICES to use it: the driver's UUID; null for a CPU slot. */
   readonly uuid: string | null;
 }
+
+/** For people: `1 GPU`, `4 CPU slots`. */
+export function countDevices(count: number, kind: Device["kind"]): string {
+  return `${count} ${kind === "nvidia" ? "GPU" : "CPU slot"}${count === 1 ? "" : "s"}`;
+}

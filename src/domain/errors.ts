@@ -123,11 +123,11 @@ export function manifestInvalid(problems: readonly { readonly message: string }[
   );
 }
 
-export function tooManyDevices(wanted: number, present: number, kind: string): ServiceError {
+export function tooManyDevices(wanted: number, present: string): ServiceError {
   return new ServiceError(
     "invalid",
     "devices_exceed_machine",
-    `The run asks for ${wanted} devices, and this machine has ${present} (${kind}).`,
+    `The run asks for ${wanted} devices, and this machine has ${present}.`,
     "Ask for a smaller size, or raise devices.cpu_slots in the configuration where slots are CPU slots.",
   );
 }

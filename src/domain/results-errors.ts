@@ -26,3 +26,12 @@ export function resultsNotKept(id: string): ServiceError {
     "It never began, or its run directory is gone; submit it again.",
   );
 }
+
+export function onlyCopyOfResults(id: string, folder: string): ServiceError {
+  return new ServiceError(
+    "conflict",
+    "only_copy_of_results",
+    `No bucket has the results of run '${id}': the only copy is in ${folder}, and would go with it.`,
+    `Store them first (trainyard results retry ${id}), or delete them too: trainyard delete --now --discard-results ${id}`,
+  );
+}

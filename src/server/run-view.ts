@@ -8,7 +8,10 @@ import type { RunService } from "./services.ts";
 /** A run as others may see it. It is built from the training spec, which has no credentials to show. */
 export function viewRun(
   run: Run,
-  runs: Pick<RunService, "deviceKindOf" | "processTrackingOf" | "stagingOf" | "waiting" | "localCopy" | "undoUntil">,
+  runs: Pick<
+    RunService,
+    "deviceKindOf" | "processTrackingOf" | "stagingOf" | "waiting" | "delayed" | "localCopy" | "undoUntil"
+  >,
 ): RunView {
   const { spec } = run;
   return {
@@ -56,7 +59,8 @@ export function viewRun(
     },
     definition: { sha256: run.definitionSha256, sizeBytes: run.definitionSizeBytes },
     waiting: runs.waiting(run),
-    failure: run.failure === null ? null : viewFailure(run.failure),
+    delayed: viewDelay(runs.delayed(run)),
+    failure: run.failure === null ? null : viewFailure(run, run.failure),
     warnings: [...run.warnings],
   };
 }
@@ -80,8 +84,16 @@ function withoutUser(text: string): string {
   return url.href;
 }
 
-function viewFailure(failure: RunFailure): FailureView {
-  return { ...failure, turn: CAUSES[failure.cause].turn, logTail: [...failure.logTail] };
+function viewDelay(delay: { readonly reason: string; readonly since: Date } | null): RunView["delayed"] {
+  return delay === null ? null : { reason: delay.reason, since: delay.since.toISOString() };
+}
+
+/** How a run ended never changes; that its results were stored later does change what there is to do. */
+function viewFailure(run: Run, failure: RunFailure): FailureView {
+  const view = { ...failure, turn: CAUSES[failure.cause].turn, logTail: [...failure.logTail] };
+  if (failure.cause !== "results_not_stored" || run.results === null) return view;
+  const message = `${failure.message} They were stored at ${run.results.storedAt.toISOString()}.`;
+  return { ...view, message, hint: "The program itself completed, and its results are in the bucket now." };
 }
 
 function timeOrNull(time: Date | null): string | null {

@@ -111,11 +111,11 @@ export class ScriptedRunService implements RunService {
   /** How long a deletion can be taken back. */
   undoMs = 0;
 
-  async remove(id: string, _principal: Principal, atOnce = false): Promise<Run | null> {
+  async remove(id: string, _principal: Principal, how: { readonly atOnce?: boolean } = {}): Promise<Run | null> {
     const run = this.#find(id);
     if (!isTerminal(run.state)) throw runNotEnded(id, run.state);
     const now = new Date();
-    if (!atOnce && this.undoMs > 0) return this.#keep(amend(run, now, { deletedAt: now }));
+    if (how.atOnce !== true && this.undoMs > 0) return this.#keep(amend(run, now, { deletedAt: now }));
     this.#runs.delete(id);
     return null;
   }
@@ -169,6 +169,10 @@ export class ScriptedRunService implements RunService {
 
   waiting(run: Run): { reason: string; position: number } | null {
     return run.state === "pending" ? { reason: "Waits for 1 device.", position: 1 } : null;
+  }
+
+  delayed(): null {
+    return null;
   }
 
   /** Never given away by logs. */

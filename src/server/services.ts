@@ -130,7 +130,11 @@ export interface RunService {
   /** Without a grace (null) the program gets as long as the server is configured to give. */
   requestStop(id: string, graceMs: number | null, principal: Principal): Promise<Run>;
   /** Gives the run while it can be taken back; null when it is gone. */
-  remove(id: string, principal: Principal, atOnce?: boolean): Promise<Run | null>;
+  remove(
+    id: string,
+    principal: Principal,
+    how?: { readonly atOnce?: boolean; readonly discardResults?: boolean },
+  ): Promise<Run | null>;
   /** Takes a deletion back. */
   restore(id: string, principal: Principal): Promise<Run>;
   /** Until when a deleted run can be taken back; null for any other. */
@@ -143,6 +147,8 @@ export interface RunService {
   retryResults(id: string, manifest: string | null, principal: Principal): Promise<Run>;
   /** Why a pending run waits; null for any other. */
   waiting(run: Run): { readonly reason: string; readonly position: number } | null;
+  /** What keeps a run that does not wait from going on now; null when nothing does. */
+  delayed(run: Run): { readonly reason: string; readonly since: Date } | null;
   /** `path` is made by the service from the id. `isComplete` says that no byte will follow what the file holds now. */
   logFile(id: string, learner: number, attempt?: number): Promise<LogFacts>;
   /** A log with its index, brought up to date; both are good until `use` has resolved. */

@@ -62,7 +62,7 @@ export class Client {
 
   /** Can be taken back for a while, or not when it is to be gone `now`. */
   async remove(id: string, now: boolean): Promise<number> {
-    return (await this.#send("DELETE", `/${id}?now=${now}`)).status;
+    return (await this.#send("DELETE", `/${id}?now=${now}&discardResults=${now}`)).status;
   }
 
   async restore(id: string): Promise<number> {

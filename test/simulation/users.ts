@@ -100,7 +100,7 @@ export class Users {
       const atOnce = chance.happens(0.2);
       seen.isDeleteAsked = true;
       if (atOnce) seen.mayGoAtOnce = true;
-      const remove = async ({ duties }: Server) => duties.runs.remove(id, WHO, atOnce);
+      const remove = async ({ duties }: Server) => duties.runs.remove(id, WHO, { atOnce, discardResults: true });
       const { answer, error } = await this.#insist(`delete ${id}`, remove, 3);
       if (answer && chance.happens(0.5)) await this.#restore(id, chance);
       if (!(error instanceof ServiceError && error.code === "run_not_ended")) return;

@@ -42,6 +42,8 @@ const onlyShell: EnvironmentCatalogue = {
   provide: async () => ({ environment: SHELL, lock: null }),
 };
 
+type OnTrouble = NonNullable<Parameters<DataStores["open"]>[4]>;
+
 export interface BundleOptions {
   readonly script?: (task: LearnerTask) => Script;
   readonly slots?: number;
@@ -54,7 +56,7 @@ export interface BundleOptions {
   readonly machineTime?: MachineTime;
   readonly attemptRules?: AttemptRules;
   /** Wraps the store that a bucket is opened as, to make faults. */
-  readonly wrapStore?: (store: DataStore, bucket: string) => DataStore;
+  readonly wrapStore?: (store: DataStore, bucket: string, onTrouble: OnTrouble) => DataStore;
   /** Methods of the database, or of the engine, that take the place of the real ones, to make faults. */
   readonly database?: (real: Store) => Partial<Store>;
   readonly engine?: (real: Engine) => Partial<Engine>;
@@ -171,13 +173,15 @@ function slots(count: number) {
   );
 }
 
-function directoryStores(home: string, wrap: (store: DataStore, bucket: string) => DataStore): DataStores {
+function directoryStores(home: string, wrap: NonNullable<BundleOptions["wrapStore"]>): DataStores {
   return {
     check: (connection) => {
       if (connection.type === "directory" && connection.root !== null) throw directoryRootNotAllowed(connection.root);
     },
-    open: async (_connection, bucket, _credentials, purpose) =>
-      wrap(openDirectoryStore({ root: join(home, "buckets"), bucket, create: purpose === "results" }), bucket),
+    open: async (_connection, bucket, _credentials, purpose, onTrouble = () => {}) => {
+      const store = openDirectoryStore({ root: join(home, "buckets"), bucket, create: purpose === "results" });
+      return wrap(store, bucket, onTrouble);
+    },
   };
 }
 

@@ -218,6 +218,12 @@ test("the same idempotency key with the same content gives the first run, with o
   expect(runs).toHaveLength(1);
 });
 
+test("a run that asks for too many devices is told what there is in words", async () => {
+  await using bundle = await controlBundle({ slots: 2 });
+  const refused = bundle.submit(MANIFEST.replace("small", "large"));
+  await expect(refused).rejects.toThrow("The run asks for 4 devices, and this machine has 2 CPU slots.");
+});
+
 test.each([
   [
     "an unknown framework",

@@ -45,7 +45,7 @@ test("at once is for good, also for a run that could still be taken back", async
   const { runs } = bundle.control;
   const { id } = await bundle.untilEnded((await bundle.submit()).id);
   await runs.remove(id, admin);
-  expect(await runs.remove(id, admin, true)).toBeNull();
+  expect(await runs.remove(id, admin, { atOnce: true })).toBeNull();
   await expect(runs.get(id)).rejects.toMatchObject({ code: "run_not_found" });
   await expect(runs.restore(id, admin)).rejects.toMatchObject({ code: "run_not_found" });
   expect(await readdir(join(bundle.home, "runs"))).toEqual([]);
@@ -77,7 +77,7 @@ test("the idempotency key of a deleted run gives that run until it is gone, and 
   await bundle.control.runs.remove(id, admin);
   const again = await bundle.submit(MANIFEST, { key: "once" });
   expect([again.id, again.deletedAt === null]).toEqual([id, false]);
-  await bundle.control.runs.remove(id, admin, true);
+  await bundle.control.runs.remove(id, admin, { atOnce: true });
   expect((await bundle.submit(MANIFEST, { key: "once" })).id).not.toBe(id);
 });
 

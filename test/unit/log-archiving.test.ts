@@ -34,7 +34,7 @@ test("a large log is archived once its run has ended, is still whole, and goes w
     expect(log.sizeBytes).toBe(LOG.length);
   }
   expect(await bundle.stored(id, "learner-1/training-log.txt")).toBe(LOG);
-  await bundle.control.runs.remove(id, { account: "admin" }, true);
+  await bundle.control.runs.remove(id, { account: "admin" }, { atOnce: true });
   expect(existsSync(join(bundle.home, "runs", id))).toBe(false);
 });
 

@@ -7,6 +7,7 @@ import { systemClock, type Clock } from "../../src/base/clock.ts";
 import type { DataStore } from "../../src/datastores/datastore.ts";
 import { RemoteError } from "../../src/datastores/remote-error.ts";
 import type { LearnerTask } from "../../src/engines/engine.ts";
+import { viewRun } from "../../src/server/run-view.ts";
 import type { Script } from "../../src/engines/scripted/scripted-engine.ts";
 import { failure } from "../fixtures/failure.ts";
 import { withMethods } from "../fixtures/with-methods.ts";
@@ -96,7 +97,7 @@ test("a run that is removed while its results are stored again is gone, and no m
   await bundle.control.runs.retryResults(id, null, ANN);
   await expect.poll(() => bundle.bucket.puts).toBeGreaterThan(before);
   bundle.bucket.trouble = null;
-  expect(await bundle.control.runs.remove(id, ANN, true)).toBe(null);
+  expect(await bundle.control.runs.remove(id, ANN, { atOnce: true, discardResults: true })).toBe(null);
   await expect.poll(async () => readdir(join(bundle.home, "results-retries"))).toEqual([]);
   expect(await readdir(join(bundle.home, "runs"))).toEqual([]);
   expect(await bundle.stored(id, "learner-1/.log-copy-complete")).toBe(undefined);
@@ -185,4 +186,70 @@ test("a retry that a server was asked for is carried out by the next one", async
   bundle.bucket.trouble = null;
   await bundle.until(id, "results_stored");
   expect(await bundle.stored(id, "model")).toBe("weights");
+});
+
+test("a run whose results bucket stays away says so, and a stop ends the wait with the results kept here", async () => {
+  await using bundle = await brokenBundle({ resultsGiveUpMs: 3_600_000 });
+  const { runs } = bundle.control;
+  bundle.bucket.trouble = away;
+  const { id } = await bundle.submit();
+  await bundle.until(id, "results_delayed");
+  const delayed = await runs.get(id);
+  expect(delayed.state).toBe("storing");
+  expect(runs.delayed(delayed)).toEqual({
+    reason: expect.stringContaining("bucket 'models' does not answer."),
+    since: expect.any(Date),
+  });
+  await runs.requestStop(id, null, ANN);
+  const run = await bundle.untilEnded(id);
+  expect([run.state, run.failure?.cause, runs.delayed(run)]).toEqual(["failed", "results_not_stored", null]);
+  expect(run.failure?.message).toContain("A request to stop ended the wait for it.");
+  expect(await readFile(join(bundle.home, "runs", id, "results", "model"), "utf8")).toBe("weights");
+});
+
+test("the stop of a running program leaves the patience with its bucket, and a second one ends it", async () => {
+  await using bundle = await brokenBundle({
+    script: () => ({ kind: "runs", onStop: "ends" }),
+    resultsGiveUpMs: 3_600_000,
+  });
+  bundle.bucket.trouble = away;
+  const { id } = await bundle.submit();
+  await bundle.untilState(id, "running");
+  await bundle.control.runs.requestStop(id, 0, ANN);
+  await bundle.until(id, "results_delayed");
+  expect((await bundle.control.runs.get(id)).state).toBe("storing");
+  await bundle.control.runs.requestStop(id, null, ANN);
+  const run = await bundle.untilEnded(id);
+  expect(run).toMatchObject({ state: "canceled", warnings: [expect.stringContaining("trainyard results retry")] });
+});
+
+test("the only copy of results is removed at once only where that is said", async () => {
+  await using bundle = await brokenBundle();
+  const { runs } = bundle.control;
+  const { id } = await ended(bundle);
+  const folder = join(bundle.home, "runs", id, "results");
+  const refused = await failure(runs.remove(id, ANN, { atOnce: true }));
+  expect(refused).toMatchObject({ kind: "conflict", code: "only_copy_of_results" });
+  expect([refused.message, (refused as { hint?: string }).hint].join(" ")).toContain(folder);
+  expect((refused as { hint?: string }).hint).toContain(`trainyard results retry ${id}`);
+  expect(existsSync(folder)).toBe(true);
+  expect(await runs.remove(id, ANN, { atOnce: true, discardResults: true })).toBeNull();
+  expect(existsSync(folder)).toBe(false);
+});
+
+test("a retry that failed shows as one warning, which goes when the results are stored", async () => {
+  await using bundle = await brokenBundle();
+  const { runs } = bundle.control;
+  const { id } = await ended(bundle);
+  await runs.retryResults(id, null, ANN);
+  await bundle.until(id, "results_not_stored");
+  expect((await runs.get(id)).warnings).toEqual([expect.stringMatching(/said 403\. They were tried again until 2/)]);
+  await expect.poll(async () => readdir(join(bundle.home, "results-retries"))).toEqual([]);
+  bundle.bucket.trouble = null;
+  await runs.retryResults(id, null, ANN);
+  await bundle.until(id, "results_stored");
+  const view = viewRun(await runs.get(id), runs);
+  expect(view.warnings).toEqual([]);
+  expect(view.failure?.message).toContain(`They were stored at ${view.results.storedAt}.`);
+  expect(view.failure?.hint).not.toContain("results retry");
 });

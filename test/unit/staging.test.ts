@@ -3,6 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { DataStore } from "../../src/datastores/datastore.ts";
+import { RemoteError } from "../../src/datastores/remote-error.ts";
 import { storeBusy } from "../../src/domain/errors.ts";
 import type { LearnerTask } from "../../src/engines/engine.ts";
 import { withMethods } from "../fixtures/with-methods.ts";
@@ -72,4 +73,43 @@ test("a stop while data is on its way ends the run at once, and its program is n
   const run = await bundle.untilEnded(id);
   expect([run.state, run.failure, run.startedAt]).toEqual(["canceled", null, null]);
   expect(bundle.world.executions).toEqual([]);
+});
+
+test("a run whose data bucket is tried again says why, and no longer once more has come", async () => {
+  const isTold = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  const isListed = Promise.withResolvers<void>();
+  const unknown = new RemoteError("unreachable", "the host's name is not known.", { retryable: true });
+  await using bundle = await controlBundle({
+    wrapStore: (real: DataStore, bucket, onTrouble) =>
+      withMethods(
+        real,
+        bucket === "models"
+          ? {}
+          : {
+              list: async function* (prefix, signal) {
+                onTrouble(unknown);
+                isTold.resolve();
+                await goOn.promise;
+                yield* real.list(prefix, signal);
+                isListed.resolve();
+                await new Promise((_resolve, reject) =>
+                  signal.addEventListener("abort", () => reject(signal.reason as Error)),
+                );
+              },
+            },
+      ),
+  });
+  await mkdir(join(bundle.home, "buckets", "mnist"), { recursive: true });
+  await writeFile(join(bundle.home, "buckets", "mnist", "train.gz"), "images");
+  const { id } = await bundle.submit(WITH_DATA);
+  await isTold.promise;
+  const { runs } = bundle.control;
+  const reason = "The data bucket is tried again: the host's name is not known.";
+  expect(runs.delayed(await runs.get(id))).toEqual({ reason, since: expect.any(Date) });
+  goOn.resolve();
+  await isListed.promise;
+  expect(runs.delayed(await runs.get(id))).toBeNull();
+  await runs.requestStop(id, 0, { account: "ann" });
+  expect((await bundle.untilEnded(id)).state).toBe("canceled");
 });

@@ -36,9 +36,46 @@ test("while a deletion can be taken back the command says for how long and how, 
   expect((await bench.trainyard("show", "training-aaaaaaaa1")).out).toMatch(
     /^Deleted .*; until 2099-01-01T00:00:00.000Z it can be taken back: trainyard .*undelete training-aaaaaaaa1$/m,
   );
-  expect(await bench.trainyard("undelete", "b")).toMatchObject({ code: 3, out: "" });
+  const live = await bench.trainyard("undelete", "b");
+  expect(live).toMatchObject({ code: 5, out: "" });
+  expect(live.err).toContain("error: Run 'training-bbbbbbbb2' is not deleted.");
+  expect((await bench.trainyard("undelete", "x")).err).toContain("trainyard list --deleted");
+  for (const command of ["show", "logs"]) {
+    const { err: told, code } = await bench.trainyard(command, "a");
+    expect(code).toBe(3);
+    expect(told).toContain("Run 'training-aaaaaaaa1' is deleted.");
+    expect(told).toContain("trainyard undelete training-aaaaaaaa1");
+  }
   expect(await bench.trainyard("undelete", "@")).toMatchObject({ code: 0, out: "training-aaaaaaaa1\n" });
   expect((await bench.trainyard("list", "--deleted")).err).toBe("No deleted runs.\n");
+});
+
+test("undelete @ takes back what was deleted last, and the list says when and until when", async () => {
+  await using bench = await CliBench.start();
+  const undoUntil = "2099-01-01T00:00:00.000Z";
+  bench.server.runs.push(
+    scriptedRun({ id: "training-aaaaaaaa1", deletedAt: "2026-11-26T02:00:00.000Z", undoUntil }),
+    scriptedRun({ id: "training-bbbbbbbb2", deletedAt: "2026-11-26T01:00:00.000Z", undoUntil }),
+    scriptedRun({ id: "training-cccccccc3", deletedAt: "2026-11-26T03:00:00.000Z", undoUntil }),
+  );
+  const { out } = await bench.trainyard("list", "--deleted");
+  expect(out).toMatch(/DELETED +UNDELETE UNTIL/);
+  expect(out).toContain(undoUntil);
+  expect((await bench.trainyard("undelete", "@")).out).toBe("training-cccccccc3\n");
+  expect((await bench.trainyard("undelete", "@")).out).toBe("training-aaaaaaaa1\n");
+  await bench.trainyard("undelete", "@");
+  expect((await bench.trainyard("undelete", "@")).err).toContain("There is no deleted run");
+});
+
+test("delete says where the only copy of results is, for how long, and what stores them first", async () => {
+  await using bench = await CliBench.start();
+  bench.server.undoUntil = "2099-01-01T00:00:00.000Z";
+  const run = scriptedRun({ id: "training-aaaaaaaa1", state: "failed" });
+  const localCopy = "/srv/trainyard/runs/training-aaaaaaaa1/results";
+  bench.server.runs.push({ ...run, results: { ...run.results, storedAt: null, localCopy } });
+  const { err } = await bench.trainyard("delete", "a");
+  expect(err).toContain(`the only copy, in ${localCopy}, goes with the run after that time.`);
+  expect(err).toMatch(/This stores them first: trainyard .*results retry training-aaaaaaaa1/);
 });
 
 test("delete --now is for good", async () => {

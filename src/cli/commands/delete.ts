@@ -3,8 +3,9 @@ import type { RunView } from "../../contract/run.ts";
 import { commandLine, connect, say, type Context } from "../context.ts";
 import type { Program } from "../options.ts";
 import { remainingTime } from "../output/age.ts";
+import { printable } from "../output/printable.ts";
 import { failureReport, formatFailure } from "../report.ts";
-import { findRunId } from "../run-reference.ts";
+import { findDeletedRunId, findRunId } from "../run-reference.ts";
 
 export function addDelete(program: Program, context: Context): void {
   program
@@ -15,15 +16,17 @@ export function addDelete(program: Program, context: Context): void {
     )
     .argument("<id...>", "ids of runs, beginnings of ids, or @ for the newest run")
     .option("--now", "for good and at once, which frees the disk; it cannot be taken back")
+    .option("--discard-results", "with --now: also when no bucket has the results and the only copy goes")
     .option("-q, --quiet", "print the ids and say nothing else")
     .action(async (texts, options) => {
+      const { now = false, discardResults = false } = options;
       const client = await connect(context);
       // All are found before the first is gone: `@` and beginnings keep their meaning.
       const ids: string[] = [];
       for (const text of texts) ids.push(await findRunId(client, text));
       for (const id of new Set(ids)) {
         await eachOnItsOwn(context, async () => {
-          const run = await client.call("deleteRun", { params: { id }, query: { now: options.now === true } });
+          const run = await client.call("deleteRun", { params: { id }, query: { now, discardResults } });
           await context.io.stdout.write(`${id}\n`);
           if (options.quiet !== true) await say(context, deletionOf(context, id, run));
         });
@@ -36,12 +39,12 @@ export function addUndelete(program: Program, context: Context): void {
     .command("undelete")
     .summary("take the deletion of runs back")
     .description("Take the deletion of runs back, as long as they are listed by list --deleted.")
-    .argument("<id...>", "ids of deleted runs, beginnings of ids, or @ for the newest deleted run")
+    .argument("<id...>", "ids of deleted runs, beginnings of ids, or @ for the last one deleted")
     .option("-q, --quiet", "print the ids and say nothing else")
     .action(async (texts, options) => {
       const client = await connect(context);
       const ids: string[] = [];
-      for (const text of texts) ids.push(await findRunId(client, text, { deleted: true }));
+      for (const text of texts) ids.push(await findDeletedRunId(client, text));
       for (const id of new Set(ids)) await eachOnItsOwn(context, () => undelete(context, client, id, options.quiet));
     });
 }
@@ -56,7 +59,14 @@ function deletionOf(context: Context, id: string, run: RunView | undefined): str
   if (run === undefined) return `Deleted the history of run ${id}; its results bucket is as it was.`;
   const left = run.undoUntil === null ? "a time" : remainingTime(run.undoUntil, context.io.now());
   const undo = commandLine(context, `undelete ${id}`);
-  return `Deleted run ${id}; its results bucket is as it was. For ${left} this takes it back: ${undo}`;
+  const deleted = `Deleted run ${id}; its results bucket is as it was. For ${left} this takes it back: ${undo}`;
+  const { localCopy } = run.results;
+  if (localCopy === null) return deleted;
+  const retry = commandLine(context, `results retry ${id}`);
+  return (
+    `${deleted}\nNo bucket has its results: the only copy, in ${printable(localCopy)}, goes with the run after that time. ` +
+    `This stores them first: ${retry}`
+  );
 }
 
 /** One run that is refused does not keep the others; the first failure is the exit code. */

@@ -36,7 +36,7 @@ export function addList(program: Program, context: Context): void {
         sort: options.sort,
       });
       await printData(context.io, options.output, runs, {
-        table: () => runTable(context, runs),
+        table: () => runTable(context, runs, options.deleted === true),
         name: () => runs.map((run) => `${run.id}\n`).join(""),
       });
       if (options.output !== "table") return;
@@ -72,7 +72,7 @@ function noSuchState(word: string): Error {
   return wrongUse(sentence, `The states are ${RUN_STATES.join(", ")}.`);
 }
 
-async function runTable(context: Context, runs: readonly RunView[]): Promise<string> {
+async function runTable(context: Context, runs: readonly RunView[], areDeleted: boolean): Promise<string> {
   const { io } = context;
   const now = io.now();
   return await formatTable(
@@ -83,10 +83,18 @@ async function runTable(context: Context, runs: readonly RunView[]): Promise<str
       { title: "AGE", value: (run) => ageOf(run.submittedAt, now) },
       { title: "FRAMEWORK", value: (run) => `${run.framework.name} ${run.framework.version}` },
       ...metricColumns(runs),
-      { title: "WHY", value: (run) => run.waiting?.reason ?? run.failure?.cause ?? "" },
+      { title: "WHY", value: (run) => run.waiting?.reason ?? run.failure?.cause ?? run.delayed?.reason ?? "" },
+      ...(areDeleted ? deletionColumns(now) : []),
     ],
     runs,
   );
+}
+
+function deletionColumns(now: Date): { title: string; value: (run: RunView) => string }[] {
+  return [
+    { title: "DELETED", value: ({ deletedAt }) => (deletedAt === null ? "" : `${ageOf(deletedAt, now)} ago`) },
+    { title: "UNDELETE UNTIL", value: ({ undoUntil }) => undoUntil ?? "" },
+  ];
 }
 
 /** A column for each metric that the list was asked by. */

@@ -100,6 +100,19 @@ test("logs -f says what a run waits for before it has a log, and that it runs th
   });
 });
 
+test("logs -f says what keeps a run from storing its results", async () => {
+  await using bench = await setUp();
+  const delayed = { reason: "The bucket does not answer.", since: "2017-10-26T11:16:51.123Z" };
+  bench.server.change(ID, { state: "storing", delayed });
+  bench.onErr = (text) => {
+    if (!text.endsWith("storing: The bucket does not answer.\n")) return;
+    bench.server.change(ID, { state: "failed", delayed: null, endedAt: "2017-10-26T11:20:51.123Z" });
+    bench.server.appendLog(ID, "", true);
+  };
+  const { code } = await bench.trainyard("logs", "-f", ID);
+  expect(code).toBe(0);
+});
+
 test("logs without -f says at once that the server cannot be reached", async () => {
   await using bench = await setUp();
   await bench.server.close();

@@ -73,3 +73,21 @@ test("show -o json is the run as the server gives it", async () => {
   const { out } = await bench.trainyard("show", ID, "-o", "json");
   expect(JSON.parse(out)).toEqual(bench.server.runs[0]);
 });
+
+test("show tells what keeps a run from going on, since when, and what ends the wait for its results bucket", async () => {
+  await using bench = await CliBench.start();
+  const delayed = { reason: "The bucket does not answer.", since: "2017-10-26T11:16:51.123Z" };
+  bench.server.runs.push(scriptedRun({ id: ID, state: "storing", endedAt: null, delayed }));
+  expect((await bench.trainyard("show", ID)).out).toMatch(
+    /^Delayed by +The bucket does not answer\. \(for 1 h; this ends the wait: trainyard .*stop training-DOl4q2LkR\)$/m,
+  );
+  expect((await bench.trainyard("list")).out).toContain("The bucket does not answer.");
+});
+
+test("show tells when results were stored", async () => {
+  await using bench = await CliBench.start();
+  bench.server.runs.push(scriptedRun({ id: ID }));
+  expect((await bench.trainyard("show", ID)).out).toMatch(
+    /^Results .*\(7 objects, .*, stored 2017-10-26T11:18:51.000Z\)$/m,
+  );
+});

@@ -54,6 +54,7 @@ function describeRun(context: Context, run: RunView, latest: string | null): str
     ["Author", authorOf(run)],
     ["State", paintState(io.stdout, run.state)],
     ["Waits for", run.waiting === null ? null : `${printable(run.waiting.reason)} (position ${run.waiting.position})`],
+    ["Delayed by", delayOf(context, run)],
     ["Attempt", run.attempt > 1 || run.retries > 0 ? `${run.attempt} of at most ${run.retries + 1}` : null],
     [
       "Time limit",
@@ -125,6 +126,12 @@ function deletionOf(context: Context, run: RunView): string | null {
   return `${run.deletedAt}; until ${run.undoUntil ?? "then"} it can be taken back: ${commandLine(context, `undelete ${run.id}`)}`;
 }
 
+function delayOf(context: Context, { id, state, delayed }: RunView): string | null {
+  if (delayed === null) return null;
+  const end = state === "storing" ? `; this ends the wait: ${commandLine(context, `stop ${id}`)}` : "";
+  return `${printable(delayed.reason)} (for ${ageOf(delayed.since, context.io.now())}${end})`;
+}
+
 function authorOf(run: RunView): string | null {
   if (run.author === null) return null;
   const { name, email } = run.author;
@@ -162,7 +169,10 @@ function stagedOf({ staged }: RunView): string | null {
 }
 
 function resultsOf(run: RunView): string {
-  const { folder, objects, sizeBytes } = run.results;
-  const stored = objects === null || sizeBytes === null ? "" : ` (${objects} objects, ${formatBytes(sizeBytes)})`;
+  const { folder, objects, sizeBytes, storedAt } = run.results;
+  const stored =
+    objects === null || sizeBytes === null
+      ? ""
+      : ` (${objects} objects, ${formatBytes(sizeBytes)}${storedAt === null ? "" : `, stored ${storedAt}`})`;
   return `${placeOf(run.results)}, folder '${printable(folder)}'${stored}`;
 }

@@ -4,6 +4,7 @@ import type { Run } from "../../domain/run.ts";
 import type { Engine, Handle } from "../../engines/engine.ts";
 import type { Companion } from "../run/companion.ts";
 import type { FailureContext } from "../run/failures.ts";
+import type { Delays } from "../run/delays.ts";
 import type { RunBook } from "../run/run-book.ts";
 import type { Preparation } from "../run/preparing.ts";
 import type { RunRemains } from "../run/remains.ts";
@@ -13,6 +14,8 @@ import type { ServiceLog } from "../run/service-log.ts";
 export interface Carried {
   /** Aborted by a wish to stop. */
   readonly stop: AbortController;
+  /** Aborted by a wish to stop that came while the results are stored: a bucket that stays away is not waited for. */
+  readonly giveUp: AbortController;
   /** Aborted when this process carries the run no longer. */
   readonly over: AbortController;
   /** Whether a server before this one may have died while it stored the results. */
@@ -29,6 +32,7 @@ export interface StepParts {
   readonly engine: Engine;
   readonly preparation: Preparation;
   readonly remains: RunRemains;
+  readonly delays: Delays;
   readonly companions: readonly Companion[];
   readonly machineTime: MachineTime;
   /** For the other learners of a run once one has failed. */

@@ -41,6 +41,7 @@ export class Lifecycle {
     if (this.#carried.has(run.id) || this.#shutdown.signal.aborted) return;
     const carried: Carried = {
       stop: new AbortController(),
+      giveUp: new AbortController(),
       over: new AbortController(),
       wasStoring: run.state === "storing",
       handles: [],
@@ -83,6 +84,11 @@ export class Lifecycle {
     if (carried === undefined) return;
     carried.stop.abort();
     stopLearners(this.#parts, id, carried, graceMs);
+  }
+
+  /** Does not wait for the results bucket of a run that is being stored any longer. May be repeated. */
+  endPatience(id: string): void {
+    this.#carried.get(id)?.carried.giveUp.abort();
   }
 
   /** Lets go of every run where it is; learners live on and the next server takes over. */

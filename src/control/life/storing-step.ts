@@ -21,7 +21,7 @@ export async function store(
   const noticed = [...run.warnings, ...concluded];
   // Copies that were made while the program ran may have been cut off as well.
   const mayHaveRemains = carried.wasStoring || run.spec.resultsSyncMs !== null;
-  const kept = await keepPatiently(parts, run, outcome, mayHaveRemains, shutdown);
+  const kept = await keepPatiently(parts, run, outcome, mayHaveRemains, shutdown, carried.giveUp.signal);
   if (kept.isStored) {
     const { stored } = kept;
     const failure = outcome.state === "failed" ? outcome.failure : null;

@@ -12,6 +12,7 @@ import type { DataStaging, StagedTree, WantedData } from "../../staging/data-sta
 import { describeSelection } from "../../staging/data-selection.ts";
 import type { ViewPlace } from "../../staging/data-view.ts";
 import type { ProgressFigures } from "../../staging/staging-progress.ts";
+import type { Delays } from "../run/delays.ts";
 import { messageOf } from "../run/failures.ts";
 import { removeTree } from "../run/remove-tree.ts";
 import { learnerDirectory, LOAD_DATA_LOG, runDirectory, type RunDirectory } from "../run/run-directory.ts";
@@ -35,6 +36,8 @@ export interface DataParts {
   readonly dataStores: DataStores;
   readonly staging: DataStaging;
   /** Told every ten seconds how far the data of a run is. Left out: nobody is. */
+  /** Told while the bucket is tried again. Left out: nobody is. */
+  readonly delays?: Delays;
   readonly onProgress?: (runId: string, message: string) => Promise<void>;
 }
 
@@ -58,8 +61,9 @@ export async function stageData(
   if (run.spec.data === null) return log.write("The manifest names no training data");
   const done = new AbortController();
   const telling = tellProgress(parts, run.id, log, done.signal);
+  const onTrouble = (error: RemoteError): void => tellTrouble(parts, run.id, error);
   try {
-    await useData(parts, run, credentials, async (wanted) => {
+    const staged = async (wanted: WantedData): Promise<void> => {
       await log.write(`Loading ${describeWanted(wanted)}`);
       const came = await parts.staging.stage(run.id, wanted, placeOf(directory), signal);
       await tellWhatCame(log, came);
@@ -69,14 +73,27 @@ export async function stageData(
         staged: await describeStaged(parts.staging, came),
         warnings: warningsOf(came),
       });
-    });
+    };
+    await useData(parts, run, credentials, staged, onTrouble);
   } catch (error) {
     await log.write(`Failed: ${messageOf(error)}`);
     throw error;
   } finally {
     done.abort();
     await telling;
+    parts.delays?.end(run.id);
   }
+}
+
+/** It holds until anything more has come. */
+function tellTrouble({ delays, staging }: DataParts, runId: string, error: RemoteError): void {
+  const before = movedSoFar(staging.progressOf(runId));
+  const reason = `The data bucket is tried again: ${error.message}`;
+  delays?.tell(runId, reason, () => movedSoFar(staging.progressOf(runId)) !== before);
+}
+
+function movedSoFar(figures: ProgressFigures | null): string {
+  return figures === null ? "" : `${figures.sizeBytes} ${figures.objects} ${figures.wantedObjects} ${figures.isListed}`;
 }
 
 /** Opens the bucket of the run's data with the run's own credentials. */
@@ -85,13 +102,14 @@ export async function useData<T>(
   run: Run,
   credentials: Credentials,
   use: (wanted: WantedData) => Promise<T>,
+  onTrouble?: (error: RemoteError) => void,
 ): Promise<T> {
   const { data, results, selection } = run.spec;
   if (data === null) throw new Error(`Run '${run.id}' has no training data.`);
   const { connection, bucket } = data;
   const identity = identifyBucket(connection, bucket, credentials.data);
   const notData = isSameBucket(data, results) ? EARLIER_RUNS : null;
-  return useStore(parts.dataStores.open(connection, bucket, credentials.data, "data"), async (store) =>
+  return useStore(parts.dataStores.open(connection, bucket, credentials.data, "data", onTrouble), async (store) =>
     use({ store, identity, selection, notData }),
   );
 }

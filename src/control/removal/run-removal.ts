@@ -5,6 +5,8 @@ import type { Store } from "../../store/store.ts";
 import type { ResultsRetries } from "../results/results-retry.ts";
 import type { Definitions } from "./definitions.ts";
 import { withDeletion, withRestoration } from "./deletion.ts";
+import { onlyCopyOfResults } from "../../domain/results-errors.ts";
+import { runDirectory } from "../run/run-directory.ts";
 import { undoUntil } from "./retention-decision.ts";
 import { planRetention, type PlanParts, type RetentionPlan } from "./retention-plan.ts";
 import type { RunBook } from "../run/run-book.ts";
@@ -21,6 +23,13 @@ export interface RunRemovalParts {
   readonly retention: Pick<PlanParts, "rules" | "time" | "holdsOnlyCopy">;
 }
 
+export interface RemovalWish {
+  /** For good, without a time in which it can be taken back. */
+  readonly atOnce?: boolean;
+  /** Also when no bucket has its results. */
+  readonly discardResults?: boolean;
+}
+
 /** How runs that have ended go: by a wish that can be taken back, and for good. */
 export class RunRemoval {
   readonly #parts: RunRemovalParts;
@@ -31,13 +40,16 @@ export class RunRemoval {
 
   /**
    * Deletes the service's history and run directory of an ended run; its bucket is left alone. Gives the run while it can
-   * be taken back with `restore`, and null when it is gone: `atOnce`, or where the server leaves no time for that.
+   * be taken back with `restore`, and null when it is gone: `atOnce`, or where the server leaves no time for that. The only
+   * copy of results goes so only where that is said.
    */
-  async remove(id: string, principal: { readonly account: string }, atOnce = false): Promise<Run | null> {
-    const { book, retention } = this.#parts;
+  async remove(id: string, principal: { readonly account: string }, how: RemovalWish = {}): Promise<Run | null> {
+    const { book, home, retention } = this.#parts;
     const found = await book.get(id);
     if (!isTerminal(found.state)) throw runNotEnded(id, found.state);
-    if (atOnce || retention.rules.undoMs === 0) {
+    if (how.atOnce === true || retention.rules.undoMs === 0) {
+      const mustAsk = how.discardResults !== true && (await retention.holdsOnlyCopy(found));
+      if (mustAsk) throw onlyCopyOfResults(id, runDirectory(home, id).results);
       await this.forget(found);
       return null;
     }

@@ -9,13 +9,13 @@ import { tidyUpAgain } from "../removal/late-tidying.ts";
 import { keepPatiently, type KeepingParts } from "./patient-keeping.ts";
 import type { RetryMemory } from "./retry-memory.ts";
 import type { KeptResults } from "../run/remains.ts";
-import { notStored, withoutUnstored } from "./unstored-results.ts";
+import { keptHere, notStored, withoutUnstored } from "./unstored-results.ts";
 
 /** Trouble of our own (a busy database, a full disk) is no reason to give up. */
 const TROUBLE_BACKOFF = { attempts: Infinity, firstDelayMs: 200, maxDelayMs: 10_000 };
 
 export interface RetryParts extends KeepingParts {
-  readonly remains: Pick<RunRemains, "keep" | "tidyUp" | "findLeftBehind">;
+  readonly remains: Pick<RunRemains, "keep" | "tidyUp" | "findLeftBehind" | "resultsFolder">;
   /** Left out: a server that dies forgets what it was asked for. */
   readonly retryMemory?: RetryMemory;
   /** Whether the run directory is still there. Left out: it is. */
@@ -134,10 +134,14 @@ export class ResultsRetries {
     if (outcome === null) return;
     const kept = await keepPatiently(this.#parts, run, outcome, true, signal);
     if (kept.isStored) return this.#tellStored(run, kept);
-    await book.update(id, (latest, now) => ({
-      run: amend(latest, now, {}),
-      events: [{ type: "results_not_stored", message: notStored(run, kept.reason) }],
-    }));
+    const message = notStored(run, kept.reason);
+    await book.update(id, (latest, now) => {
+      const again = `${message} They were tried again until ${now.toISOString()}. ${keptHere(run, remains.resultsFolder(run))}`;
+      return {
+        run: amend(latest, now, { warnings: [...withoutUnstored(latest.warnings), again] }),
+        events: [{ type: "results_not_stored", message }],
+      };
+    });
   }
 
   async #tellStored(run: Run, { stored, warnings, unreadFiles = 0 }: KeptResults): Promise<void> {

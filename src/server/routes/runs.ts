@@ -70,7 +70,7 @@ export function runRoutes(
     },
 
     deleteRun: async ({ params: { id }, query, principal }) => {
-      const run = await runs.remove(id, principal, query.now);
+      const run = await runs.remove(id, principal, { atOnce: query.now, discardResults: query.discardResults });
       return run === null ? { status: 204, body: null } : { status: 202, body: viewRun(run, runs) };
     },
 
