@@ -25,6 +25,7 @@ import { findDevices } from "./engines/local/devices.ts";
 import { readGpuUsage } from "./engines/local/gpu-usage.ts";
 import { pathFor } from "./environments/learner-path.ts";
 import { writeProgramFolder } from "./environments/program-folder.ts";
+import { reportingContext } from "./control/preparation/launcher.ts";
 import { homeEnvironments } from "./home-environments.ts";
 import { prepareHome, removeUnfinished } from "./home-folders.ts";
 import { createApp } from "./server/app.ts";
@@ -117,7 +118,7 @@ async function startServer(home: string, settings: Settings): Promise<RunningSer
       const url = reachedAt(app.server.address(), settings.listen);
       return url === null
         ? null
-        : { url: `${url}/api/v1/runs/${runId}/metrics`, token: keyring.tokenFor(`metrics ${runId}`) };
+        : { url: `${url}/api/v1/runs/${runId}/metrics`, token: keyring.tokenFor(reportingContext(runId)) };
     },
     keyring,
   });
@@ -129,7 +130,7 @@ async function startServer(home: string, settings: Settings): Promise<RunningSer
     metrics: control.metrics,
     figures: control.figures,
     authenticateProgram: (header, runId) =>
-      authenticateProgram(header, runId, (id, token) => keyring.isTokenFor(`metrics ${id}`, token)),
+      authenticateProgram(header, runId, (id, token) => keyring.isTokenFor(reportingContext(id), token)),
     authenticate: async (header) => authenticate(header, async (sha256) => store.findToken(sha256)),
     settings: {
       definitionBytes: settings.limits.definitionBytes,

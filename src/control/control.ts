@@ -21,7 +21,7 @@ import { logIndexWatch } from "./logs/log-index-watch.ts";
 import type { Machine } from "./queue/machine.ts";
 import { Delays } from "./run/delays.ts";
 import { holdsOnlyCopyOf } from "./results/only-copy.ts";
-import type { Reporting } from "./preparation/launcher.ts";
+import { reportingContext, type Reporting } from "./preparation/launcher.ts";
 import { MetricService } from "./metrics/metric-service.ts";
 import { MetricsWatch } from "./metrics/metrics-watch.ts";
 import { prepareAndStart } from "./preparation/preparation.ts";
@@ -75,6 +75,8 @@ export interface ControlParts {
   readonly keyring: {
     seal(plaintext: string, context: string): string;
     unseal(envelope: string, context: string): string;
+    /** Left out: programs have no token. */
+    tokenFor?(context: string): string;
   };
 }
 
@@ -99,7 +101,7 @@ export function createControl(parts: ControlParts): Control {
       ? { data: null, results: null }
       : (JSON.parse(parts.keyring.unseal(sealed, runId)) as Credentials);
   };
-  const masks = new SecretMasks(openCredentials);
+  const masks = new SecretMasks(openCredentials, (runId) => parts.keyring.tokenFor?.(reportingContext(runId)) ?? null);
   const logIndexes = new LogIndexes();
   const delays = new Delays(parts.clock);
   const archiving = new LogArchiving(parts);
@@ -116,6 +118,7 @@ export function createControl(parts: ControlParts): Control {
     trash: new Trash(home, store, log),
     sealCredentials,
     openCredentials,
+    masks,
     logIndexes,
     progressOf: (run) => cache.progressOf(run),
     preparation: {

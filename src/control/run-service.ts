@@ -38,6 +38,8 @@ export interface RunServiceParts extends SubmissionParts, RunRemovalParts {
   readonly delays: Pick<Delays, "of">;
   readonly retries: Pick<ResultsRetries, "request" | "refuseWhatCannotBe" | "without">;
   openCredentials(runId: string): Promise<Credentials>;
+  /** Of the secrets in logs; left out: of the credentials alone. */
+  readonly masks?: SecretMasks;
   /** Shared with what keeps them up to date while programs write; left out: nothing does. */
   readonly logIndexes?: LogIndexes;
   /** How far a run's training data is; left out: nobody knows. */
@@ -60,7 +62,13 @@ export class RunService {
   constructor(parts: RunServiceParts) {
     this.#parts = parts;
     this.#submissions = new Submissions(parts);
-    this.#logs = new RunLogs({ ...parts, masks: new SecretMasks(async (id) => parts.openCredentials(id)) });
+    const masks =
+      parts.masks ??
+      new SecretMasks(
+        async (id) => parts.openCredentials(id),
+        () => null,
+      );
+    this.#logs = new RunLogs({ ...parts, masks });
     this.#logIndexes = parts.logIndexes ?? new LogIndexes();
     this.#removal = new RunRemoval(parts);
   }

@@ -58,11 +58,13 @@ mkdir runs && cp torch.bin runs/events.out.tfevents.1.host
 curl -sS -H "Authorization: Bearer $TRAINYARD_METRICS_TOKEN" -H "Content-Type: application/json" \\
   -d '{"step": 3, "values": {"reported": 1.5, "odd": "NaN"}}' -w '%{http_code}\\n' "$TRAINYARD_METRICS_URL"
 curl -sS -o /dev/null -H "Authorization: Bearer wrong" -w '%{http_code}\\n' -X POST "$TRAINYARD_METRICS_URL"
+echo "may report with $TRAINYARD_METRICS_TOKEN."
 echo '[{"steps": 5, "accuracy": 0.625}]' > $RESULT_DIR/val_dict_list.json
 `,
   );
   const log = (await service.trainyard(["logs", id])).stdout;
   expect(log).toContain("\n204\n401\n");
+  expect(log).toMatch(/\nmay report with \*+\.\n/);
   expect(await brief(service, id)).toEqual({
     "Minibatch Loss": [1, 0.79, 6400],
     "Training Accuracy": [1, 0.68, 6400],

@@ -7,10 +7,13 @@ const KEPT_MASKS = 256;
 /** The masks over the logs of runs, one for each run, made of what it was sealed with. May be asked by all readers at once. */
 export class SecretMasks {
   readonly #open: (runId: string) => Promise<Credentials>;
+  readonly #tokenOf: (runId: string) => string | null;
   readonly #masks = new Map<string, Promise<SecretMask>>();
 
-  constructor(open: (runId: string) => Promise<Credentials>) {
+  /** `tokenOf` gives the token that the run's program finds in its environment. */
+  constructor(open: (runId: string) => Promise<Credentials>, tokenOf: (runId: string) => string | null) {
     this.#open = open;
+    this.#tokenOf = tokenOf;
   }
 
   /** Rejects when the credentials cannot be opened: a log whose secrets are not known is not given away. */
@@ -28,7 +31,8 @@ export class SecretMasks {
 
   async #make(runId: string): Promise<SecretMask> {
     try {
-      return new SecretMask(secretsIn(await this.#open(runId)));
+      const token = this.#tokenOf(runId);
+      return new SecretMask([...secretsIn(await this.#open(runId)), ...(token === null ? [] : [token])]);
     } catch (error) {
       this.#masks.delete(runId);
       throw error;

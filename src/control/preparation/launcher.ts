@@ -20,6 +20,11 @@ export interface Launch {
   readonly reporting?: Reporting | null;
 }
 
+/** What the token of a run's program is made for, and good for alone. */
+export function reportingContext(runId: string): string {
+  return `metrics ${runId}`;
+}
+
 export interface Reporting {
   readonly url: string;
   readonly token: string;

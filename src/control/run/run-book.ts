@@ -2,7 +2,7 @@ import { EventEmitter } from "node:events";
 import type { Clock } from "../../base/clock.ts";
 import { runNotFound, ServiceError } from "../../domain/errors.ts";
 import { advance, type Run, type RunChange } from "../../domain/run.ts";
-import type { RunState } from "../../domain/run-state.ts";
+import { isTerminal, type RunState } from "../../domain/run-state.ts";
 import type { NewRunEvent, Store } from "../../store/store.ts";
 import { RunTimes } from "./run-times.ts";
 
@@ -21,12 +21,12 @@ export interface RunUpdate {
 export class RunBook {
   readonly #store: Store;
   readonly #times: RunTimes;
-  readonly #noticeTime: () => Promise<void>;
+  readonly #noticeTime: () => Promise<Date | null>;
   /** One event name per run id, carrying the new version of the run. */
   readonly #changes = new EventEmitter({ captureRejections: false });
 
-  /** `noticeTime` is called before a run is dated, and waited for; it never rejects. */
-  constructor(store: Store, clock: Clock, noticeTime: () => Promise<void> = async () => undefined) {
+  /** `noticeTime` is called before a run is dated, and waited for; it gives the time by which retention goes, and never rejects. */
+  constructor(store: Store, clock: Clock, noticeTime: () => Promise<Date | null> = async () => null) {
     this.#store = store;
     this.#noticeTime = noticeTime;
     this.#times = new RunTimes(clock);
@@ -58,12 +58,13 @@ export class RunBook {
 
   /** Writes what `change` makes of the run. Asks it again, with the run as it is then, when somebody else was faster. */
   async update(id: string, change: (run: Run, now: Date) => RunUpdate): Promise<Run> {
-    await this.#noticeTime();
+    const believed = await this.#noticeTime();
     for (let attempt = 1; ; attempt += 1) {
       const run = await this.get(id);
       const now = this.#times.now(run);
       const { run: changed, events } = change(run, now);
-      const next = this.#times.withStart(run, changed, now);
+      const dated = this.#times.withStart(run, changed, now);
+      const next = isTerminal(run.state) ? dated : this.#times.withEnd(dated, believed);
       try {
         await this.#store.saveRun(next, events);
         this.#times.note(next);

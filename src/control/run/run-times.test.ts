@@ -81,3 +81,22 @@ test("of a run that has ended nothing is remembered", () => {
   time.wallMs += YEARS;
   expect(times.now(run).getTime()).toBe(START + YEARS);
 });
+
+test("a run that has ended is dated by the wall clock, also where the answer to the write of its end was lost", () => {
+  const { time, times } = bundle();
+  times.note(run);
+  time.wallMs += YEARS;
+  const ended = { ...run, state: "failed" as const };
+  expect(times.now(ended).getTime()).toBe(START + YEARS);
+});
+
+test("an end is dated no earlier than retention believes it to be, and the duration stays", () => {
+  const { times } = bundle();
+  const ended = { ...run, startedAt: new Date(START), endedAt: new Date(START + 60 * SECOND) };
+  const believed = new Date(START + YEARS);
+  const dated = times.withEnd(ended, believed);
+  expect(dated.endedAt).toEqual(believed);
+  expect(Number(dated.endedAt) - Number(dated.startedAt)).toBe(60 * SECOND);
+  expect(times.withEnd(ended, new Date(START))).toBe(ended);
+  expect(times.withEnd(ended, null)).toBe(ended);
+});

@@ -22,6 +22,8 @@ export class RunTimes {
   /** The time for the run's next change. */
   now(run: Run): Date {
     const wallMs = this.#clock.now().getTime();
+    // The write of its end may have been done though its answer was lost.
+    if (isTerminal(run.state)) this.#written.delete(run.id);
     const last = this.#written.get(run.id);
     if (last === undefined) return new Date(Math.max(wallMs, run.changedAt.getTime()));
     const steadyMs = last.atMs + (this.#clock.monotonicMs() - last.monotonicMs);
@@ -38,6 +40,18 @@ export class RunTimes {
     // Read before the clock was set, it lies anywhere.
     const isBetween = steady >= run.changedAt && steady <= now;
     return { ...next, startedAt: isBetween ? steady : now };
+  }
+
+  /**
+   * The run at its end, dated no earlier than `believed`, by which retention goes: a run that was begun before the clock was set
+   * forward, and has lived so long that the clock is believed by now, would look old enough to go. Its duration stays.
+   */
+  withEnd(next: Run, believed: Date | null): Run {
+    const { endedAt, startedAt } = next;
+    if (believed === null || endedAt === null || endedAt >= believed) return next;
+    const behindMs = believed.getTime() - endedAt.getTime();
+    const start = startedAt === null ? null : new Date(startedAt.getTime() + behindMs);
+    return { ...next, startedAt: start, endedAt: believed, changedAt: believed };
   }
 
   /** The run stands in the database as it is here. */

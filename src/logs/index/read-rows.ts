@@ -91,7 +91,8 @@ export async function rowsAt({ log, index }: IndexedLog, number: number): Promis
 
 /** The row in which a raw line begins; null where there is no such line. */
 export async function rowOfLine({ log, index }: IndexedLog, line: number): Promise<number | null> {
-  if (line <= 1) return log.sizeBytes === 0 ? null : 1;
+  // A living log of half a character has a line, and nothing on show yet.
+  if (line <= 1) return (await totals({ log, index })).rows === 0 ? null : 1;
   const next = await index.first((record) => record.line >= line);
   const place = await placeAt(index, next);
   const end = next === index.count ? log.sizeBytes : (await index.record(next)).offset;
