@@ -79,7 +79,11 @@ async function checkMetrics(told: Iteration, run: KnownRun): Promise<void> {
 
 /** What the bucket has is not kept here as well. */
 async function findKeptCopies({ home }: World, { id }: KnownRun): Promise<string | null> {
-  const parts = await readdir(join(home, "runs", id));
+  // A run that was stopped while it waited never had a directory.
+  const parts = await readdir(join(home, "runs", id)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw error;
+  });
   const kept = parts.filter((part) => ["results", "checkpoints", "state", "code"].includes(part));
   return kept.length === 0 ? null : `the ended run ${id} still keeps ${kept.join(", ")}`;
 }
@@ -183,7 +187,11 @@ async function findLeftOver({ home, unfinishedUploads }: World): Promise<string 
     if (names.length > 0) return `${folder}/ still holds ${names.join(", ")}`;
   }
   for (const id of await readdir(join(home, "runs"))) {
-    const parts = await readdir(join(home, "runs", id));
+    // A run that was stopped while it waited never had a directory.
+    const parts = await readdir(join(home, "runs", id)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return [];
+      throw error;
+    });
     const left = parts.filter((part) => ["data", "home", "tmp"].includes(part));
     if (left.length > 0) return `the ended run ${id} still keeps ${left.join(", ")}`;
   }
