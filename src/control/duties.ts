@@ -74,7 +74,7 @@ export function createDuties(parts: DutyParts): Duties {
   const time = new TrustedTime(clock, parts.timeMemory, Math.max(rules.undoMs, (rules.days ?? 0) * DAY_MS));
   const book = new RunBook(store, clock, async () => {
     await awaitMark(time.notice(), log);
-    return rules.days === null ? null : time.now();
+    return rules.days === null ? null : clock.now();
   });
   /** What goes on beside the runs; the end of the server waits for it. */
   const underWay = new Set<Promise<void>>();

@@ -24,7 +24,8 @@ const LONGEST_MS = 15 * SECOND;
 function expectDurations(run: Run): void {
   const times = [run.submittedAt, run.startedAt ?? run.submittedAt, run.endedAt as Date].map((time) => time.getTime());
   expect(times).toEqual(times.toSorted((a, b) => a - b));
-  expect((times[2] as number) - (times[0] as number)).toBeLessThan(LONGEST_MS);
+  // Its end is dated by the calendar, so that it is kept long enough; the time that it took is its own.
+  expect((times[2] as number) - (times[1] as number)).toBeLessThan(LONGEST_MS);
 }
 
 test.each(STEPS)(

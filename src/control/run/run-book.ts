@@ -25,7 +25,7 @@ export class RunBook {
   /** One event name per run id, carrying the new version of the run. */
   readonly #changes = new EventEmitter({ captureRejections: false });
 
-  /** `noticeTime` is called before a run is dated, and waited for; it gives the time by which retention goes, and never rejects. */
+  /** `noticeTime` is called before a run is dated, and waited for; it gives what the wall clock says, where retention goes by it, and never rejects. */
   constructor(store: Store, clock: Clock, noticeTime: () => Promise<Date | null> = async () => null) {
     this.#store = store;
     this.#noticeTime = noticeTime;
@@ -58,13 +58,13 @@ export class RunBook {
 
   /** Writes what `change` makes of the run. Asks it again, with the run as it is then, when somebody else was faster. */
   async update(id: string, change: (run: Run, now: Date) => RunUpdate): Promise<Run> {
-    const believed = await this.#noticeTime();
+    const says = await this.#noticeTime();
     for (let attempt = 1; ; attempt += 1) {
       const run = await this.get(id);
       const now = this.#times.now(run);
       const { run: changed, events } = change(run, now);
       const dated = this.#times.withStart(run, changed, now);
-      const next = isTerminal(run.state) ? dated : this.#times.withEnd(dated, believed);
+      const next = isTerminal(run.state) ? dated : this.#times.withEnd(dated, says);
       try {
         await this.#store.saveRun(next, events);
         this.#times.note(next);

@@ -90,12 +90,12 @@ test("a run that has ended is dated by the wall clock, also where the answer to 
   expect(times.now(ended).getTime()).toBe(START + YEARS);
 });
 
-test("an end is dated no earlier than retention believes it to be, and the duration stays", () => {
+test("an end is dated no earlier than the wall clock says, and the duration stays", () => {
   const { times } = bundle();
   const ended = { ...run, startedAt: new Date(START), endedAt: new Date(START + 60 * SECOND) };
-  const believed = new Date(START + YEARS);
-  const dated = times.withEnd(ended, believed);
-  expect(dated.endedAt).toEqual(believed);
+  const says = new Date(START + YEARS);
+  const dated = times.withEnd(ended, says);
+  expect(dated.endedAt).toEqual(says);
   expect(Number(dated.endedAt) - Number(dated.startedAt)).toBe(60 * SECOND);
   expect(times.withEnd(ended, new Date(START))).toBe(ended);
   expect(times.withEnd(ended, null)).toBe(ended);

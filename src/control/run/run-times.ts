@@ -43,15 +43,15 @@ export class RunTimes {
   }
 
   /**
-   * The run at its end, dated no earlier than `believed`, by which retention goes: a run that was begun before the clock was set
-   * forward, and has lived so long that the clock is believed by now, would look old enough to go. Its duration stays.
+   * The run at its end, dated no earlier than the wall clock `says`: a run that was begun before the clock was set forward
+   * would look old enough to be forgotten as soon as the clock is believed. Its duration stays.
    */
-  withEnd(next: Run, believed: Date | null): Run {
+  withEnd(next: Run, says: Date | null): Run {
     const { endedAt, startedAt } = next;
-    if (believed === null || endedAt === null || endedAt >= believed) return next;
-    const behindMs = believed.getTime() - endedAt.getTime();
+    if (says === null || endedAt === null || endedAt >= says) return next;
+    const behindMs = says.getTime() - endedAt.getTime();
     const start = startedAt === null ? null : new Date(startedAt.getTime() + behindMs);
-    return { ...next, startedAt: start, endedAt: believed, changedAt: believed };
+    return { ...next, startedAt: start, endedAt: says, changedAt: says };
   }
 
   /** The run stands in the database as it is here. */
