@@ -18,7 +18,7 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
   },
   "terminal-before-the-results": {
     file: "/src/control/life/storing-step.ts",
-    right: "const kept = await keepPatiently(parts, run, outcome, mayHaveRemains, shutdown);",
+    right: "const kept = await keepPatiently(parts, run, outcome, mayHaveRemains, shutdown, carried.giveUp.signal);",
     wrong: "const kept = { isStored: true, stored: { objects: 0, sizeBytes: 0, storedAt: new Date() }, warnings: [] };",
     story: "train",
     invariant: 9,

@@ -35,7 +35,7 @@ test("a program over its time limit is stopped, and every surface says so", asyn
   const refused = await service.trainyard(["submit", "model.zip", await longer(service)]);
   expect([refused.code, refused.stderr]).toEqual([
     2,
-    expect.stringContaining("The manifest asks for a time limit of 2h, and this server allows 1h."),
+    expect.stringContaining("The run asks for a time limit of 2h, and this server allows 1h."),
   ]);
 });
 
