@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import { amend, type Run } from "../../domain/run.ts";
 import { finishLog } from "../../logs/finish-log.ts";
+import { watchLog } from "../../logs/log-file.ts";
 import { LogLimit, type LogLook } from "../../logs/log-limit.ts";
 import type { Companion } from "../run/companion.ts";
 import { messageOf } from "../run/failures.ts";
@@ -35,12 +36,16 @@ export function logKeeper(parts: LogKeeperParts, book: RunBook): Companion {
   return {
     name: "logs",
     async accompany(run, over) {
-      const keepers = learnersOf(run).map((learner) => {
+      const paths = learnersOf(run).map((learner) => {
         const folder = learnerFolderOf(runDirectory(home, run.id), run, run.attempt, learner);
-        return new LogLimit(join(folder, TRAINING_LOG), logMaxBytes);
+        return join(folder, TRAINING_LOG);
       });
+      const keepers = paths.map((path) => new LogLimit(path, logMaxBytes));
+      using changes = new LogChanges(paths);
       const pace = new Pace(logMaxBytes);
       for (let pauseMs = LONGEST_PAUSE_MS; ;) {
+        // Of hundreds of runs most say nothing for minutes, and then cost nothing.
+        await changes.next(over);
         await clock.sleep(pauseMs, over).catch(() => undefined);
         if (over.aborted) return;
         const looks = await Promise.all(keepers.map(async (keeper) => keeper.look().catch(nothingSeen)));
@@ -69,6 +74,39 @@ export function logKeeper(parts: LogKeeperParts, book: RunBook): Companion {
   function nothingSeen(error: unknown): LogLook {
     log.warn({ error: messageOf(error) }, "a log could not be looked at");
     return { sizeBytes: 0, keptBytes: 0, emptiedBytes: 0, trouble: null };
+  }
+}
+
+/** Waits until one of the logs has changed; a change before the wait counts too. */
+class LogChanges implements Disposable {
+  readonly #watches: readonly Disposable[];
+  #hasChanged = true;
+  #wake = (): void => {};
+
+  constructor(paths: readonly string[]) {
+    this.#watches = paths.map((path) =>
+      watchLog(path, () => {
+        this.#hasChanged = true;
+        this.#wake();
+      }),
+    );
+  }
+
+  /** Resolves also when aborted. One wait at a time. */
+  async next(signal: AbortSignal): Promise<void> {
+    while (!this.#hasChanged && !signal.aborted) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const wake = (): void => resolve();
+      this.#wake = wake;
+      signal.addEventListener("abort", wake, { once: true });
+      await promise;
+      signal.removeEventListener("abort", wake);
+    }
+    this.#hasChanged = false;
+  }
+
+  [Symbol.dispose](): void {
+    for (const watch of this.#watches) watch[Symbol.dispose]();
   }
 }
 

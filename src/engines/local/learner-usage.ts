@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ResourceUsage } from "../resource-meter.ts";
 import { gpusOf, type LearnerHandle } from "./learner-handle.ts";
@@ -19,12 +19,13 @@ export async function usageOfLearner(learner: LearnerHandle, tracker: ProcessTra
   const enclosed = tracker.open(learner.enclosure)?.members() ?? [];
   const pids = enclosed.length > 0 ? enclosed : sessionOf(learner.pid);
   if (pids.length === 0) return null;
-  const processes = (await Promise.all(pids.slice(0, MOST_PROCESSES).map(usageOfProcess))).filter(
-    (one) => one !== null,
-  );
+  const processes = pids
+    .slice(0, MOST_PROCESSES)
+    .map(usageOfProcess)
+    .filter((one) => one !== null);
   const group = /^v2:(\/.+)$/u.exec(learner.enclosure)?.[1] ?? null;
-  const cpuUs = group === null ? null : await counter(join(group, "cpu.stat"), /^usage_usec (\d+)/mu);
-  const memory = group === null ? null : await counter(join(group, "memory.current"), /^(\d+)/u);
+  const cpuUs = group === null ? null : counter(join(group, "cpu.stat"), /^usage_usec (\d+)/mu);
+  const memory = group === null ? null : counter(join(group, "memory.current"), /^(\d+)/u);
   const sum = (field: (one: ProcessUsage) => number): number => processes.reduce((all, one) => all + field(one), 0);
   const hasIo = processes.some(({ disk }) => disk !== null);
   return {
@@ -43,12 +44,12 @@ interface ProcessUsage {
 }
 
 /** Null for one that has ended meanwhile. */
-async function usageOfProcess(pid: number): Promise<ProcessUsage | null> {
-  const stat = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => null);
+function usageOfProcess(pid: number): ProcessUsage | null {
+  const stat = readSmall(`/proc/${pid}/stat`);
   if (stat === null) return null;
   // Behind the name, which may hold anything: state is field 3, utime 14, stime 15, rss 24 (proc(5)).
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const io = await readFile(`/proc/${pid}/io`, "latin1").catch(() => null);
+  const io = readSmall(`/proc/${pid}/io`);
   const bytes = (name: string): number => Number(new RegExp(`^${name}: (\\d+)`, "mu").exec(io ?? "")?.[1] ?? 0);
   return {
     cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
@@ -57,14 +58,24 @@ async function usageOfProcess(pid: number): Promise<ProcessUsage | null> {
   };
 }
 
+/** Of the kernel's own files, which come from memory: a way through the thread pool would cost ten times the reading. */
+function readSmall(path: string): string | null {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    // The process has ended, or its account is not ours.
+    return null;
+  }
+}
+
 /** The shim leads its session. */
 function sessionOf(shim: number): readonly number[] {
   const session = readProcess(shim)?.session;
   return session === undefined ? [] : listPids().filter((pid) => readProcess(pid)?.session === session);
 }
 
-async function counter(path: string, pattern: RegExp): Promise<number | null> {
-  const text = await readFile(path, "latin1").catch(() => "");
+function counter(path: string, pattern: RegExp): number | null {
+  const text = readSmall(path) ?? "";
   const [, number] = pattern.exec(text) ?? [];
   return number === undefined ? null : Number(number);
 }
