@@ -199,8 +199,8 @@ export class MetricsWatch implements Companion, AsyncDisposable {
     const { samples } = live;
     if (samples.length === 0) return;
     live.samples = [];
+    // No news for summaries: of hundreds of quiet runs each would cost a commit twice a minute. The end sums them up.
     await live.collection.add(samples);
-    live.hasNews = true;
   }
 
   /** Until a log has grown, something was posted, or it is time to look around. Never rejects. */
