@@ -1,27 +1,12 @@
 import { ServiceError } from "../../src/domain/errors.ts";
 import { newRun, type Run } from "../../src/domain/run.ts";
-import { NO_WISHES, type TrainingSpec } from "../../src/domain/training-spec.ts";
+import type { TrainingSpec } from "../../src/domain/training-spec.ts";
+import { pendingRun } from "../fixtures/pending-run.ts";
 import type { Chance } from "./chance.ts";
 import type { Server } from "./server.ts";
 import type { World } from "./world.ts";
 
-const SPEC: TrainingSpec = {
-  name: "simulated",
-  description: null,
-  author: null,
-  framework: { name: "shell", version: "any", python: null, requirements: null },
-  command: "true",
-  devices: 1,
-  learners: 1,
-  data: null,
-  results: { bucket: "models", name: null, connection: { type: "directory", root: null } },
-  cpus: null,
-  memoryBytes: null,
-  deviceType: null,
-  checkpoints: "run",
-  ...NO_WISHES,
-  evaluationMetrics: null,
-};
+const SPEC: TrainingSpec = { ...pendingRun().spec, name: "simulated" };
 
 const WHO = { account: "simulated" };
 const GRACES = [null, 0, 1_000, 30_000] as const;

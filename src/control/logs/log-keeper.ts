@@ -41,16 +41,28 @@ export function logKeeper(parts: LogKeeperParts, book: RunBook): Companion {
         return join(folder, TRAINING_LOG);
       });
       const keepers = paths.map((path) => new LogLimit(path, logMaxBytes));
-      using changes = new LogChanges(paths);
+      let changed = Promise.withResolvers<void>();
+      using watches = new DisposableStack();
+      for (const path of paths) watches.use(watchLog(path, () => changed.resolve()));
+      over.addEventListener("abort", () => changed.resolve(), { once: true });
       const pace = new Pace(logMaxBytes);
       for (let pauseMs = LONGEST_PAUSE_MS; ;) {
-        // Of hundreds of runs most say nothing for minutes, and then cost nothing.
-        await changes.next(over);
         await clock.sleep(pauseMs, over).catch(() => undefined);
         if (over.aborted) return;
-        const looks = await Promise.all(keepers.map(async (keeper) => keeper.look().catch(nothingSeen)));
+        changed = Promise.withResolvers();
+        const looks = await Promise.all(
+          keepers.map(async (keeper) =>
+            keeper.look().catch((error: unknown) => {
+              // Looked at again, whether it grows or not.
+              changed.resolve();
+              return nothingSeen(error);
+            }),
+          ),
+        );
         for (const look of looks) await tell(book, run, look).catch(nothingTold);
         pauseMs = pace.next(looks, clock.monotonicMs());
+        // Of hundreds of runs most say nothing for minutes, and then cost nothing.
+        if (!over.aborted) await changed.promise;
       }
     },
     async conclude(run, signal) {
@@ -74,39 +86,6 @@ export function logKeeper(parts: LogKeeperParts, book: RunBook): Companion {
   function nothingSeen(error: unknown): LogLook {
     log.warn({ error: messageOf(error) }, "a log could not be looked at");
     return { sizeBytes: 0, keptBytes: 0, emptiedBytes: 0, trouble: null };
-  }
-}
-
-/** Waits until one of the logs has changed; a change before the wait counts too. */
-class LogChanges implements Disposable {
-  readonly #watches: readonly Disposable[];
-  #hasChanged = true;
-  #wake = (): void => {};
-
-  constructor(paths: readonly string[]) {
-    this.#watches = paths.map((path) =>
-      watchLog(path, () => {
-        this.#hasChanged = true;
-        this.#wake();
-      }),
-    );
-  }
-
-  /** Resolves also when aborted. One wait at a time. */
-  async next(signal: AbortSignal): Promise<void> {
-    while (!this.#hasChanged && !signal.aborted) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const wake = (): void => resolve();
-      this.#wake = wake;
-      signal.addEventListener("abort", wake, { once: true });
-      await promise;
-      signal.removeEventListener("abort", wake);
-    }
-    this.#hasChanged = false;
-  }
-
-  [Symbol.dispose](): void {
-    for (const watch of this.#watches) watch[Symbol.dispose]();
   }
 }
 

@@ -1,37 +1,17 @@
 import { expect, test } from "vitest";
+import { pendingRun } from "../../../test/fixtures/pending-run.ts";
 import { CAUSES, type Cause } from "../../domain/failure.ts";
-import { newRun, type Run, type RunOutcome } from "../../domain/run.ts";
-import { NO_WISHES, type TrainingSpec } from "../../domain/training-spec.ts";
+import type { Run, RunOutcome } from "../../domain/run.ts";
 import { decideRetry, pauseLeftMs } from "./retry-decision.ts";
 
 const NOW = new Date(Date.UTC(2026, 0, 1));
 
-const SPEC: TrainingSpec = {
-  name: "a",
-  description: null,
-  author: null,
-  framework: { name: "shell", version: "any", python: null, requirements: null },
-  command: "true",
-  devices: 1,
-  learners: 1,
-  data: null,
-  results: { bucket: "models", name: null, connection: { type: "directory", root: null } },
-  cpus: null,
-  memoryBytes: null,
-  deviceType: null,
-  checkpoints: "run",
-  evaluationMetrics: null,
-  ...NO_WISHES,
-};
-
 function runWith(retries: number, failures: number, more: Partial<Run> = {}): Run {
-  const submitted = { id: "training-abcdefghi", owner: "admin", submittedAt: NOW, warnings: [] };
-  const definition = { definitionSha256: "a".repeat(64), definitionSizeBytes: 1 };
-  const run = newRun({ ...submitted, ...definition, spec: { ...SPEC, retries } });
+  const run = pendingRun({ id: "training-abcdefghi", submittedAt: NOW, changedAt: NOW });
   const pastAttempts = Array.from({ length: failures }, (_, i) => {
     return { attempt: i + 1, startedAt: null, endedAt: NOW, failure: failureOf("learner_lost").failure };
   });
-  return { ...run, state: "running", attempt: failures + 1, pastAttempts, ...more };
+  return { ...run, spec: { ...run.spec, retries }, state: "running", attempt: failures + 1, pastAttempts, ...more };
 }
 
 function failureOf(cause: Cause): RunOutcome & { readonly state: "failed" } {

@@ -3,16 +3,9 @@ import { existsSync } from "node:fs";
 import { lstat, opendir } from "node:fs/promises";
 import { join } from "node:path";
 import { mkdir, writeFile } from "../../base/world-files.ts";
-import {
-  continuesPuts,
-  keepsRemains,
-  type Content,
-  type DataStore,
-  type StoredObject,
-} from "../../datastores/datastore.ts";
+import { continuesPuts, keepsRemains, type Content, type DataStore } from "../../datastores/datastore.ts";
 import { UnreadableFile } from "../../datastores/content.ts";
 import type { DataStores } from "../../datastores/data-stores.ts";
-import { RemoteError } from "../../datastores/remote-error.ts";
 import { forEachConcurrently } from "../../datastores/concurrently.ts";
 import { uploadTree } from "../../datastores/upload-tree.ts";
 import type { Run } from "../../domain/run.ts";
@@ -27,6 +20,7 @@ import { unreadHere } from "./unstored-results.ts";
 import { MARKER, resultFolders, SIDE_FOLDER } from "./result-layout.ts";
 import { learnerDirectory, learnersOf, runDirectory, TRAINING_LOG, type RunDirectory } from "../run/run-directory.ts";
 import type { ServiceLog } from "../run/service-log.ts";
+import { listFolder } from "./list-folder.ts";
 import { useStore } from "../run/use-store.ts";
 
 const NAMED_WARNINGS = 20;
@@ -94,7 +88,7 @@ async function keepContent(
   signal: AbortSignal,
 ): Promise<Count & Omit<KeptResults, "stored">> {
   const directory = runDirectory(parts.home, run.id);
-  const listed = await listOwn(store, run, signal);
+  const listed = await listFolder(store, `${run.id}/`, signal);
   const count = { objects: 0, sizeBytes: 0 };
   const skipped: string[] = [];
   let skippedCount = 0;
@@ -141,18 +135,6 @@ async function keepContent(
   const warnings = [...limited(skipped, skippedCount), ...limited([...aside].map(movedAside), aside.size)];
   if (unreadFiles > 0) warnings.push(unreadHere(directory.root));
   return { ...count, warnings, unreadFiles };
-}
-
-/** What is in the run's folder already, by one request for each page; null for who may write there but not list. */
-async function listOwn(store: DataStore, run: Run, signal: AbortSignal): Promise<Map<string, StoredObject> | null> {
-  const listed = new Map<string, StoredObject>();
-  try {
-    for await (const object of store.list(`${run.id}/`, signal)) listed.set(object.key, object);
-    return listed;
-  } catch (error) {
-    if (error instanceof RemoteError && error.reason === "denied") return null;
-    throw error;
-  }
 }
 
 async function putMarkers(store: DataStore, run: Run, signal: AbortSignal): Promise<Count> {

@@ -5,7 +5,6 @@ import type { Clock } from "../../base/clock.ts";
 import { rm } from "../../base/world-files.ts";
 import type { DataStores } from "../../datastores/data-stores.ts";
 import { continuesPuts, type DataStore, type StoredObject } from "../../datastores/datastore.ts";
-import { RemoteError } from "../../datastores/remote-error.ts";
 import { uploadTree, type LocalFile } from "../../datastores/upload-tree.ts";
 import { amend, type Run } from "../../domain/run.ts";
 import type { Credentials } from "../../domain/training-spec.ts";
@@ -17,6 +16,7 @@ import type { RunBook } from "../run/run-book.ts";
 import { learnerDirectory, learnersOf, runDirectory, TRAINING_LOG, type RunDirectory } from "../run/run-directory.ts";
 import type { SecretMasks } from "../logs/secret-masks.ts";
 import type { ServiceLog } from "../run/service-log.ts";
+import { listFolder } from "./list-folder.ts";
 import { useStore } from "../run/use-store.ts";
 
 /** Fewer than at the end: the program may need the disk and the network for itself. */
@@ -102,7 +102,8 @@ class Looks {
     await useStore(dataStores.open(connection, bucket, results, "results"), async (store) => {
       // The end of the program cuts off what is under way; storing goes on with it.
       if (continuesPuts(store)) store.continueUnfinished(`${id}/`);
-      this.#listed ??= await listAll(store, `${id}/`, signal);
+      // Who may write but not look sends again what a server before this one has sent.
+      this.#listed ??= (await listFolder(store, `${id}/`, signal)) ?? new Map();
       const directory = runDirectory(home, id);
       const now = new Map<string, string>();
       for (const folder of resultFolders(directory, this.#run, () => {})) {
@@ -168,15 +169,4 @@ export function logCopyIn(directory: RunDirectory): string {
 
 function factsOf({ sizeBytes, modifiedMs }: LocalFile): string {
   return `${sizeBytes} ${modifiedMs}`;
-}
-
-async function listAll(store: DataStore, prefix: string, signal: AbortSignal): Promise<Map<string, StoredObject>> {
-  const listed = new Map<string, StoredObject>();
-  try {
-    for await (const object of store.list(prefix, signal)) listed.set(object.key, object);
-  } catch (error) {
-    // Who may write but not look sends again what a server before this one has sent.
-    if (!(error instanceof RemoteError) || error.reason !== "denied") throw error;
-  }
-  return listed;
 }
